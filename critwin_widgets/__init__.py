@@ -1,0 +1,94 @@
+"""Jupyter widgets that show when a diffusion model decides each feature of what it generates.
+
+Names load on first use: importing the package costs milliseconds, and JAX or the widget machinery
+is paid for only by the code that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from critwin_widgets.adapters import datasets as datasets
+    from critwin_widgets.adapters import from_labelled as from_labelled
+    from critwin_widgets.adapters import from_sklearn as from_sklearn
+    from critwin_widgets.engine import Estimate as Estimate
+    from critwin_widgets.engine import GaussianMixture as GaussianMixture
+    from critwin_widgets.export import notebook_to_html as notebook_to_html
+    from critwin_widgets.export import to_html as to_html
+    from critwin_widgets.theory import CriticalWindow as CriticalWindow
+    from critwin_widgets.theory import MixtureTree as MixtureTree
+    from critwin_widgets.theory import Time as Time
+    from critwin_widgets.theory import critical_window as critical_window
+    from critwin_widgets.theory import decision_curves as decision_curves
+    from critwin_widgets.theory import end_time as end_time
+    from critwin_widgets.theory import measured_distance as measured_distance
+    from critwin_widgets.theory import mixture_tree as mixture_tree
+    from critwin_widgets.theory import overlap as overlap
+    from critwin_widgets.theory import sharp_bound as sharp_bound
+    from critwin_widgets.theory import start_time as start_time
+    from critwin_widgets.theory import theorem_bound as theorem_bound
+    from critwin_widgets.theory import total_variation as total_variation
+    from critwin_widgets.theory import transition_matrix as transition_matrix
+    from critwin_widgets.widgets import Explorer as Explorer
+    from critwin_widgets.widgets import HierarchyTree as HierarchyTree
+    from critwin_widgets.widgets import SeparationCurves as SeparationCurves
+
+# Public name -> module that defines it; a module listed as its own name is the module itself.
+_HOMES = {
+    "adapters": ("from_labelled", "from_sklearn"),
+    "engine": ("Estimate", "GaussianMixture"),
+    "export": ("notebook_to_html", "to_html"),
+    "theory": (
+        "CriticalWindow",
+        "MixtureTree",
+        "Time",
+        "critical_window",
+        "decision_curves",
+        "end_time",
+        "measured_distance",
+        "mixture_tree",
+        "overlap",
+        "sharp_bound",
+        "start_time",
+        "theorem_bound",
+        "total_variation",
+        "transition_matrix",
+    ),
+    "widgets": ("Explorer", "HierarchyTree", "SeparationCurves"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = {
+    "datasets": "critwin_widgets.adapters.datasets",
+    **{home: f"critwin_widgets.{home}" for home in _HOMES},
+}
+
+__all__ = sorted([*_HOME_OF, "datasets"])  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:
+        value = import_module(_MODULES[name])
+    elif name in _HOME_OF:
+        value = getattr(import_module(f"critwin_widgets.{_HOME_OF[name]}"), name)
+    else:
+        raise AttributeError(_missing(name))
+    globals()[name] = value
+    return value
+
+
+def _missing(name: str) -> str:
+    from difflib import get_close_matches
+
+    message = f"module {__name__!r} has no attribute {name!r}"
+    by_folded_name = {known.casefold().replace("_", ""): known for known in __dir__()}
+    near = get_close_matches(name.casefold().replace("_", ""), by_folded_name, n=1, cutoff=0.6)
+    return f"{message}; did you mean {by_folded_name[near[0]]!r}?" if near else message
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES, "__version__"})
