@@ -65,7 +65,32 @@ _MODULES = {
     **{home: f"critwin_widgets.{home}" for home in _HOMES},
 }
 
-__all__ = sorted([*_HOME_OF, "datasets"])  # noqa: PLE0605
+__all__ = [
+    "CriticalWindow",
+    "Estimate",
+    "Explorer",
+    "GaussianMixture",
+    "HierarchyTree",
+    "MixtureTree",
+    "SeparationCurves",
+    "Time",
+    "critical_window",
+    "datasets",
+    "decision_curves",
+    "end_time",
+    "from_labelled",
+    "from_sklearn",
+    "measured_distance",
+    "mixture_tree",
+    "notebook_to_html",
+    "overlap",
+    "sharp_bound",
+    "start_time",
+    "theorem_bound",
+    "to_html",
+    "total_variation",
+    "transition_matrix",
+]
 
 
 def __getattr__(name: str) -> Any:
