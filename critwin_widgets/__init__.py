@@ -6,7 +6,9 @@ is paid for only by the code that needs it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from critwin_widgets._lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
 
-# Public name -> module that defines it; a module listed as its own name is the module itself.
 _HOMES = {
     "adapters": ("from_labelled", "from_sklearn"),
     "engine": ("Estimate", "GaussianMixture"),
@@ -58,11 +59,6 @@ _HOMES = {
         "transition_matrix",
     ),
     "widgets": ("Explorer", "HierarchyTree", "SeparationCurves"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = {
-    "datasets": "critwin_widgets.adapters.datasets",
-    **{home: f"critwin_widgets.{home}" for home in _HOMES},
 }
 
 __all__ = [
@@ -92,28 +88,8 @@ __all__ = [
     "transition_matrix",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in _MODULES:
-        value = import_module(_MODULES[name])
-    elif name in _HOME_OF:
-        value = getattr(import_module(f"critwin_widgets.{_HOME_OF[name]}"), name)
-    else:
-        raise AttributeError(_missing(name))
-    globals()[name] = value
-    return value
-
-
-def _missing(name: str) -> str:
-    from difflib import get_close_matches
-
-    message = f"module {__name__!r} has no attribute {name!r}"
-    by_folded_name = {known.casefold().replace("_", ""): known for known in __dir__()}
-    near = get_close_matches(name.casefold().replace("_", ""), by_folded_name, n=1, cutoff=0.6)
-    return f"{message}; did you mean {by_folded_name[near[0]]!r}?" if near else message
-
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *_MODULES, "__version__"})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names},
+    {"datasets": f"{__name__}.adapters.datasets", **{home: f"{__name__}.{home}" for home in _HOMES}},
+)

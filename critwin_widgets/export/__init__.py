@@ -1,1 +1,21 @@
-"""Results that outlive the kernel: self-contained HTML, static pictures and plain records."""
+"""Results that outlive the kernel: self-contained HTML, static pictures and plain records.
+
+The modules load on first use, because widgets draw their static pictures with `export.svg` while
+`export.html` writes pages from widgets: a package that imported both at once would be a circle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from critwin_widgets._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from critwin_widgets.export.html import notebook_to_html as notebook_to_html
+    from critwin_widgets.export.html import to_html as to_html
+
+__all__ = ["notebook_to_html", "to_html"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__, dict.fromkeys(__all__, f"{__name__}.html"), {"html": f"{__name__}.html"}
+)
