@@ -69,6 +69,15 @@ def test_the_readme_names_only_what_the_package_has() -> None:
     assert sorted(name for name in names if not hasattr(cw, name)) == []
 
 
+def test_the_tour_in_the_readme_runs() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(blocks) >= 2
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+
+
 @pytest.mark.parametrize("document", ["CHANGELOG.md", "CITATION.cff"])
 def test_the_version_is_told_to_readers(document: str) -> None:
     assert cw.__version__ in (ROOT / document).read_text(encoding="utf-8")
