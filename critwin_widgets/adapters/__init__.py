@@ -1,0 +1,7 @@
+"""Bridges from other people's data and models to :class:`critwin_widgets.engine.GaussianMixture`."""
+
+from .datasets import DataSet, digits, hierarchy, penguins, scenes
+from .labelled import from_labelled
+from .sklearn import from_sklearn
+
+__all__ = ["DataSet", "digits", "from_labelled", "from_sklearn", "hierarchy", "penguins", "scenes"]

@@ -1,0 +1,139 @@
+"""The horizontal axis of every static picture: noise on the left, data on the right, any clock."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..engine.processes import clock as clocks
+
+CLOCK_NAMES = {
+    "t": "noise level, as time t of the forward process",
+    "sigma": "noise level σ",
+    "alpha_bar": "signal left, ᾱ",
+    "log_snr": "log signal-to-noise ratio λ",
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Maps OU time to pixels under a clock.
+
+    Attributes:
+        clock: "t", "sigma" (log scale), "alpha_bar" or "log_snr".
+        t_min: Smallest time shown on the clocks that are infinite at the data end.
+        t_max: Time at the left end, in OU time.
+        x0, x1: Pixels of the noise end and of the data end.
+    """
+
+    clock: str
+    t_min: float
+    t_max: float
+    x0: float
+    x1: float
+
+    def __post_init__(self) -> None:
+        if self.clock not in CLOCK_NAMES:
+            raise ValueError(f"clock is {self.clock!r}; it must be one of {', '.join(map(repr, CLOCK_NAMES))}.")
+
+    @property
+    def t_data(self) -> float:
+        """OU time at the right end: 0, or ``t_min`` on a logarithmic clock."""
+        return self.t_min if self.clock in ("sigma", "log_snr") else 0.0
+
+    def x(self, t: float | np.ndarray) -> np.ndarray:
+        """Pixels of OU times, clipped to the axis."""
+        left, right = self._coordinate(self.t_max), self._coordinate(self.t_data)
+        here = self._coordinate(np.clip(t, self.t_data, self.t_max))
+        return self.x0 + (self.x1 - self.x0) * (left - here) / (left - right)
+
+    def times(self, count: int) -> np.ndarray:
+        """``count`` OU times whose pixels are evenly spaced, from noise to data."""
+        left, right = self._coordinate(self.t_max), self._coordinate(self.t_data)
+        return self._time(np.linspace(left, right, count))
+
+    def ticks(self, about: int = 8) -> list[tuple[float, str]]:
+        """Positions and labels of round values."""
+        low, high = float(self._value(self.t_data)), float(self._value(self.t_max))
+        low, high = min(low, high), max(low, high)
+        values = _log_ticks(low, high) if self.clock == "sigma" else _linear_ticks(low, high, about)
+        # Adding 0.0 turns a minus zero into a plain one.
+        places = [(float(self.x(self._time_of(v))), f"{v + 0.0:.6g}".replace("-", "−")) for v in values]
+        return [(x, label) for x, label in places if self.x0 - 0.5 <= x <= self.x1 + 0.5]
+
+    def show(self, t: float) -> str:
+        """A time in words, in the clock's own units."""
+        symbol = {"t": "t", "sigma": "σ", "alpha_bar": "ᾱ", "log_snr": "λ"}[self.clock]
+        return f"{symbol} = {float(self._value(t)):.3g}"
+
+    def _value(self, t):
+        return {
+            "t": lambda: np.asarray(t, dtype=np.float64),
+            "sigma": lambda: clocks.to_sigma(t),
+            "alpha_bar": lambda: clocks.to_alpha_bar(t),
+            "log_snr": lambda: clocks.to_log_snr(t),
+        }[self.clock]()
+
+    def _time_of(self, value):
+        return {
+            "t": lambda: np.asarray(value, dtype=np.float64),
+            "sigma": lambda: clocks.from_sigma(value),
+            "alpha_bar": lambda: clocks.from_alpha_bar(np.maximum(value, 1e-12)),
+            "log_snr": lambda: clocks.from_log_snr(value),
+        }[self.clock]()
+
+    def _coordinate(self, t):
+        """A number that grows with noise and is drawn linearly."""
+        value = self._value(t)
+        return {"t": value, "sigma": np.log(np.maximum(value, 1e-12)), "alpha_bar": -value, "log_snr": -value}[
+            self.clock
+        ]
+
+    def _time(self, coordinate):
+        value = {
+            "t": coordinate,
+            "sigma": np.exp(coordinate),
+            "alpha_bar": -coordinate,
+            "log_snr": -coordinate,
+        }[self.clock]
+        return np.clip(self._time_of(value), self.t_data, self.t_max)
+
+
+def time_span(times: np.ndarray, decided: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest OU time worth drawing.
+
+    Args:
+        times: Increasing OU times, shape ``(T,)``, starting at 0.
+        decided: Decided fractions, shape ``(n, T)``; rows of NaN are ignored.
+
+    Returns:
+        ``(t_min, t_max)``: where every split is within 1 % of its final value, and where all are
+        still below 2 % decided.
+    """
+    rows = decided[np.isfinite(decided).all(axis=1)] if decided.size else decided
+    positive = float(times[1]) if len(times) > 1 else 1.0
+    if len(rows) == 0:
+        return positive, float(times[-1]) or 1.0
+    open_ = np.flatnonzero((rows > 0.02).any(axis=0))
+    last = min(int(open_[-1]) + 1, len(times) - 1) if len(open_) else len(times) - 1
+    done = np.flatnonzero((rows < rows[:, :1] - 0.01).any(axis=0))
+    first = max(int(done[0]) - 1, 1) if len(done) else 1
+    t_min = min(max(float(times[min(first, len(times) - 1)]), 1e-4), 0.5 * float(times[last]))
+    return t_min, float(times[last])
+
+
+def _linear_ticks(low: float, high: float, about: int) -> np.ndarray:
+    span = max(high - low, 1e-12)
+    step = 10.0 ** np.floor(np.log10(span / about))
+    for factor in (5, 2):  # round up to 1, 2 or 5 times a power of ten
+        if span / (step * factor) >= about:
+            step *= factor
+            break
+    if span / step > 1.6 * about:
+        step *= 2
+    return step * np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1)
+
+
+def _log_ticks(low: float, high: float) -> np.ndarray:
+    exponents = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    mantissas = (1.0, 2.0, 5.0) if len(exponents) <= 4 else (1.0,)
+    return np.array([m * 10.0**e for e in exponents for m in mantissas if low * 0.999 <= m * 10.0**e <= high * 1.001])

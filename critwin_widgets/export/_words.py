@@ -1,0 +1,45 @@
+"""Sentences that go with the pictures."""
+
+from typing import Any
+
+import numpy as np
+
+from ._tree_view import TreeView
+
+
+def certified_words(tree: Any, view: TreeView) -> str:
+    """One line on what is certified at the tree's ε, or from which ε on something would be."""
+    if len(view.labels) == 1:
+        return "One component: there is nothing to decide."
+    inside = [i for i in view.plateaus if i != 0]
+    if inside:
+        return (
+            f"Brackets: certified plateaus at ε = {tree.eps:g} ({len(view.plateaus)} of "
+            f"{len(view.subsets)} vertices). Gaps and colours: decided fraction. Stream width: weight."
+        )
+    later = [float(v.eps_star.value) for v in tree.vertices[1:] if np.isfinite(v.eps_star.value)]
+    first = f"; the first appears at ε = {min(later):.2g}" if later else ""
+    return f"No plateau is certified at ε = {tree.eps:g}{first}. Gaps and colours: decided fraction."
+
+
+def alternative_text(tree: Any, view: TreeView) -> str:
+    """A description of the picture for readers who do not see it."""
+    count = len(view.labels)
+    if count == 1:
+        return f"One component, {view.labels[0]}: there is nothing to decide."
+    text = [f"{count} components, decided in {sum(1 for c in view.children if c)} splits from noise to data."]
+    names = [str(name) for name in np.asarray(tree.features["feature"].values)]
+    halves = np.asarray(tree.features["half_time"], dtype=np.float64).ravel()
+    known = [(h, n) for h, n in zip(halves, names, strict=True) if np.isfinite(h)]
+    if known:
+        told = ", ".join(f"{name} at t = {half:.2f}" for half, name in sorted(known, reverse=True))
+        text.append(f"Half-way decided: {told}.")
+    splits = sorted(
+        ((float(view.half[i]), view.names[i]) for i in range(len(view.names)) if np.isfinite(view.half[i])),
+        reverse=True,
+    )
+    told = "; ".join(f"{name} parts at t = {half:.2f}" for half, name in splits[:12])
+    if told:
+        text.append(told + ".")
+    text.append(certified_words(tree, view))
+    return " ".join(text)
