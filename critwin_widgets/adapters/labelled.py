@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..engine import GaussianMixture
+from ..engine._validation import check_choice
 from ._labels import Classes, read_classes
-from ._optional import one_of, require
+from ._optional import require
 
 COVARIANCE_TYPES = ("tied", "full", "diag", "spherical")
 
@@ -52,7 +53,7 @@ def from_labelled(
             definite.
         ImportError: When Ledoit–Wolf is asked for and scikit-learn is missing.
     """
-    kind = one_of("covariance_type", covariance_type, COVARIANCE_TYPES)
+    kind = check_choice("covariance_type", covariance_type, COVARIANCE_TYPES)
     amount = _check_shrinkage(shrinkage)
     data, columns, image_shape = _read_data(X, image_shape)
     _check_constant(data, columns, allowed=image_shape is not None and amount not in (None, 0.0))
@@ -82,10 +83,10 @@ def _check_shrinkage(shrinkage: object) -> str | float | None:
         if not 0.0 <= shrinkage <= 1.0:
             raise ValueError(f"shrinkage is {shrinkage!r}; a number must lie in [0, 1].")
         return float(shrinkage)
-    return one_of("shrinkage", shrinkage, ("ledoit_wolf",))
+    return check_choice("shrinkage", shrinkage, ("ledoit_wolf",))
 
 
-def _read_data(X: object, image_shape: tuple[int, ...] | None) -> tuple[np.ndarray, list[str], tuple[int, ...] | None]:
+def _read_data(X: Any, image_shape: tuple[int, ...] | None) -> tuple[np.ndarray, list[str], tuple[int, ...] | None]:
     names = [repr(str(c)) for c in X.columns] if hasattr(X, "columns") else None
     try:
         data = np.asarray(X, dtype=np.float64)

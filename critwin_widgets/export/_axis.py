@@ -103,13 +103,14 @@ def time_span(times: np.ndarray, decided: np.ndarray) -> tuple[float, float]:
 
     Args:
         times: Increasing OU times, shape ``(T,)``, starting at 0.
-        decided: Decided fractions, shape ``(n, T)``; rows of NaN are ignored.
+        decided: Decided fractions, shape ``(n, T)``; rows of NaN and rows that never change are ignored.
 
     Returns:
         ``(t_min, t_max)``: where every split is within 1 % of its final value, and where all are
         still below 2 % decided.
     """
     rows = decided[np.isfinite(decided).all(axis=1)] if decided.size else decided
+    rows = rows[np.ptp(rows, axis=1) > 1e-6] if rows.size else rows
     positive = float(times[1]) if len(times) > 1 else 1.0
     if len(rows) == 0:
         return positive, float(times[-1]) or 1.0

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ._axis import CLOCK_NAMES, Axis, time_span
+from ._axis import Axis, time_span
+from ._frame import LEFT, closing, heading, time_axis
 from ._labels_layout import Placed, plateau_labels
 from ._river_layout import River, gradient_stops, river_layout
 from ._svg import Boxes, decimate, document, fit_text, number, polyline, spread, tag, text_width
@@ -12,8 +13,6 @@ from ._theme import DASHES, Theme, text_on, theme_named, to_hex
 from ._tree_view import TreeView, read_tree
 from ._words import alternative_text, certified_words
 from .png import png_uri
-
-LEFT = 28.0
 
 
 def river_svg(
@@ -54,19 +53,19 @@ def river_svg(
     features_top = top + height + 36
     panel, bottom = _features_panel(tree, axis, colours, features_top)
     parts = [
-        tag("text", {"x": LEFT, "y": 30.0, "font_size": "16", "font_weight": "600", "fill": colours.ink}, text=title),
+        heading(title, colours, width),
         _guides(tree, axis, colours, top, features_top),
         _streams(view, river, colours),
         _brackets(view, river, axis, colours),
         _labels_inside(view, river, axis, thumbs, colours),
         _labels_right(view, river, names, thumbs, colours, axis.x1, top, height),
         panel,
-        _axis(axis, colours, bottom),
-        _legend(tree, view, colours, bottom + 60, width),
+        time_axis(axis, colours, bottom),
+        closing(certified_words(tree, view), colours, bottom + 58, width),
     ]
     return document(
         width,
-        bottom + 76,
+        bottom + 86,
         *parts,
         title=title,
         description=alternative_text(tree, view),
@@ -263,31 +262,3 @@ def _features_panel(tree: Any, axis: Axis, theme: Theme, top: float) -> tuple[st
             parts.append(tag("circle", dot | {"stroke_width": "2"}))
         parts.append(tag("text", text | halo, text=shown))
     return "".join(parts), bottom
-
-
-def _axis(axis: Axis, theme: Theme, y: float) -> str:
-    rule = {"stroke": theme.muted, "fill": "none"}
-    parts = [tag("path", {"d": f"M{number(axis.x0)} {number(y)}H{number(axis.x1)}", **rule})]
-    for x, label in axis.ticks():
-        parts.append(tag("path", {"d": f"M{number(x)} {number(y)}v5", **rule}))
-        parts.append(
-            tag(
-                "text",
-                {"x": x, "y": y + 18, "font_size": "11.5", "fill": theme.muted, "text_anchor": "middle"},
-                text=label,
-            )
-        )
-    ends = (
-        ("start", axis.x0, "← noise"),
-        ("middle", 0.5 * (axis.x0 + axis.x1), CLOCK_NAMES[axis.clock]),
-        ("end", axis.x1, "data →"),
-    )
-    for anchor, x, text in ends:
-        place = {"x": x, "y": y + 35, "font_size": "11.5", "fill": theme.muted, "text_anchor": anchor}
-        parts.append(tag("text", place, text=text))
-    return "".join(parts)
-
-
-def _legend(tree: Any, view: TreeView, theme: Theme, y: float, width: float) -> str:
-    text = fit_text(certified_words(tree, view), 11, width - 2 * LEFT)
-    return tag("text", {"x": LEFT, "y": y, "font_size": "11", "fill": theme.muted}, text=text)

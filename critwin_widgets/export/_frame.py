@@ -1,0 +1,46 @@
+"""What every static picture has around it: heading, axis, closing line."""
+
+from ._axis import CLOCK_NAMES, Axis
+from ._svg import fit_text, number, tag
+from ._theme import Theme
+
+LEFT = 28.0
+
+
+def heading(title: str, theme: Theme, width: float) -> str:
+    """The title at the top left."""
+    place = {"x": LEFT, "y": 30.0, "font_size": "16", "font_weight": "600", "fill": theme.ink}
+    return tag("text", place, text=fit_text(title, 17, width - 2 * LEFT))
+
+
+def time_axis(axis: Axis, theme: Theme, y: float) -> str:
+    """Ticks, the clock's name and the two ends, below ``y``."""
+    rule = {"stroke": theme.muted, "fill": "none"}
+    parts = [tag("path", {"d": f"M{number(axis.x0)} {number(y)}H{number(axis.x1)}", **rule})]
+    for x, label in axis.ticks():
+        parts.append(tag("path", {"d": f"M{number(x)} {number(y)}v5", **rule}))
+        parts.append(small(x, y + 18, label, theme, anchor="middle"))
+    middle = 0.5 * (axis.x0 + axis.x1)
+    if axis.x1 - axis.x0 > 420:  # on a narrow picture the ends say enough
+        parts.append(small(middle, y + 35, CLOCK_NAMES[axis.clock], theme, anchor="middle"))
+    parts.append(small(axis.x0, y + 35, "← noise", theme))
+    parts.append(small(axis.x1, y + 35, "data →", theme, anchor="end"))
+    return "".join(parts)
+
+
+def small(x: float, y: float, text: str, theme: Theme, *, anchor: str | None = None, colour: str | None = None) -> str:
+    """A line of small type."""
+    place = {"x": x, "y": y, "font_size": "11.5", "fill": colour or theme.muted, "text_anchor": anchor}
+    return tag("text", place, text=text)
+
+
+def closing(text: str, theme: Theme, y: float, width: float) -> str:
+    """Sentences under the picture, broken into as many lines as they need, with ``y`` the first."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if len(longer) * 11 * 0.56 > width - 2 * LEFT and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "".join(small(LEFT, y + 15 * i, line, theme) for i, line in enumerate(lines[:3]))
