@@ -50,7 +50,9 @@ def test_commands_in_documents_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
     for document in ("README.md", "CONTRIBUTING.md", ".ci/run"):
-        asked = set(re.findall(r"(?:`|^|\s)make ([a-z][\w-]*)", (ROOT / document).read_text(encoding="utf-8")))
+        asked = set(
+            re.findall(r"(?:`|^|exec )make ([a-z][\w-]*)", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE)
+        )
         assert asked, f"{document} shows no command"
         assert asked <= targets, document
 
