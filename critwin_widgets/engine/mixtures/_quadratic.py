@@ -1,0 +1,71 @@
+"""Quadratic forms of the four covariance types, in the eigenbasis, for traced arrays.
+
+Squared distances are sums of squared differences, not expanded products: in float32
+`|x|^2 - 2<x, m> + |m|^2` loses every digit once the means lie 1e4 standard deviations apart.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def squared_distances(y, means, covariance_type: str, eigenvalues, eigenvectors):
+    """Return `(y - m_k)^T C_k^{-1} (y - m_k)` for all components, shape `(..., K)`."""
+    if covariance_type == "spherical":
+        return _sums(y, means) / eigenvalues
+    if covariance_type == "diag":
+        per_component = jax.lax.map(lambda mv: jnp.sum((y - mv[0]) ** 2 / mv[1], axis=-1), (means, eigenvalues))
+        return jnp.moveaxis(per_component, 0, -1)
+    if covariance_type == "tied":
+        scale = eigenvectors / jnp.sqrt(eigenvalues)
+        return _sums(y @ scale, means @ scale)
+    per_component = jax.lax.map(
+        lambda mve: jnp.sum(((y - mve[0]) @ mve[2]) ** 2 / mve[1], axis=-1), (means, eigenvalues, eigenvectors)
+    )
+    return jnp.moveaxis(per_component, 0, -1)
+
+
+def _sums(y, means):
+    return jnp.sum((y[..., None, :] - means) ** 2, axis=-1)
+
+
+def log_normalisers(covariance_type: str, eigenvalues, dim: int):
+    """Return `-(d ln 2 pi + ln det C_k) / 2`, shape `(K,)` (a scalar for tied)."""
+    logs = jnp.log(eigenvalues)
+    determinant = dim * logs if covariance_type == "spherical" else jnp.sum(logs, axis=-1)
+    return -0.5 * (dim * jnp.log(2 * jnp.pi) + determinant)
+
+
+def pull(y, posterior, means, covariance_type: str, eigenvalues, eigenvectors):
+    """Return the score `sum_k r_k C_k^{-1} (m_k - y)`, same shape as `y`."""
+    if covariance_type == "spherical":
+        rates = posterior / eigenvalues
+        return rates @ means - rates.sum(-1, keepdims=True) * y
+    if covariance_type == "diag":
+        return posterior @ (means / eigenvalues) - (posterior @ (1.0 / eigenvalues)) * y
+    if covariance_type == "tied":
+        return ((posterior @ means - y) @ eigenvectors / eigenvalues) @ eigenvectors.T
+
+    def add(total, component):
+        weight, mean, values, vectors = component
+        return total + weight[..., None] * (((mean - y) @ vectors / values) @ vectors.T), None
+
+    start = jnp.zeros(y.shape, jnp.result_type(y, means, posterior))
+    return jax.lax.scan(add, start, (jnp.moveaxis(posterior, -1, 0), means, eigenvalues, eigenvectors))[0]
+
+
+def transform_noise(noise, which, covariance_type: str, eigenvalues, eigenvectors):
+    """Return standard normal `noise` `(n, d)` scaled to the covariance of component `which` `(n,)`."""
+    if covariance_type == "spherical":
+        return noise * jnp.sqrt(jnp.asarray(eigenvalues))[which][:, None]
+    if covariance_type == "diag":
+        return noise * jnp.sqrt(jnp.asarray(eigenvalues))[which]
+    if covariance_type == "tied":
+        return (noise * jnp.sqrt(eigenvalues)) @ eigenvectors.T
+
+    def place(total, component):
+        k, values, vectors = component
+        # One component at a time: gathering a (d, d) matrix per sample would need n d^2 memory.
+        return jnp.where((which == k)[:, None], (noise * jnp.sqrt(values)) @ vectors.T, total), None
+
+    count = eigenvalues.shape[0]
+    return jax.lax.scan(place, jnp.zeros_like(noise), (jnp.arange(count), eigenvalues, eigenvectors))[0]

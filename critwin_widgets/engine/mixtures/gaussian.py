@@ -1,0 +1,232 @@
+"""Gaussian mixtures with scikit-learn's covariance types, noised exactly at every OU time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as jsp
+import numpy as np
+
+from .._types import Array, Features, Subset
+from .._validation import check_choice, check_count, check_times, check_weights, finite_array
+from ..processes import noise_variance, signal
+from ._covariance import COVARIANCE_TYPES, decompose, shift
+from ._metadata import check_features, check_image_shape, check_labels
+from ._quadratic import log_normalisers, pull, squared_distances, transform_noise
+from ._subsets import resolve
+
+
+class GaussianMixture(eqx.Module):
+    """A mixture of `K` Gaussians on `R^d`, with labels and features on its components.
+
+    Parameters are kept in float64 on the host; densities, scores and samples are computed by JAX
+    in its default precision, from differences to the means rather than from raw coordinates.
+
+    Args:
+        means: component means, shape `(K, d)`; `(K,)` is read as one dimension.
+        covariances: `(K,)` spherical variances (a scalar serves all), `(K, d)` diag,
+            `(d, d)` tied or `(K, d, d)` full, as in scikit-learn.
+        weights: positive, sum 1 (a sum off by at most 1e-6 is normalised); equal when `None`.
+        covariance_type: "spherical", "diag", "tied" or "full".
+        labels: `K` distinct names; "0", "1", ... when `None`.
+        features: for each feature (class, colour, ...) its value on every component.
+        image_shape: `(h, w)` or `(h, w, c)` with product `d` when points are images.
+
+    Raises:
+        ValueError: what is wrong with which argument, and what would be right.
+    """
+
+    means: Array
+    covariances: Array
+    weights: Array
+    eigenvalues: Array
+    eigenvectors: Array | None
+    centre: Array
+    covariance_type: str = eqx.field(static=True)
+    labels: tuple[str, ...] = eqx.field(static=True)
+    feature_values: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True)
+    image_shape: tuple[int, ...] | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        means: Any,
+        covariances: Any,
+        weights: Any = None,
+        covariance_type: str = "spherical",
+        labels: Sequence[Any] | None = None,
+        features: Features | None = None,
+        image_shape: Sequence[int] | None = None,
+    ):
+        array = finite_array("means", means, (1, 2))
+        self.means = array[:, None] if array.ndim == 1 else array
+        count, dim = self.means.shape
+        if count == 0 or dim == 0:
+            raise ValueError(f"means must hold at least one component and one dimension, not shape {array.shape}")
+        self.covariance_type = check_choice("covariance_type", covariance_type, COVARIANCE_TYPES)
+        self.covariances, self.eigenvalues, self.eigenvectors = decompose(covariances, covariance_type, count, dim)
+        self.weights = check_weights(weights, count)
+        self.centre = np.asarray(self.weights @ self.means)
+        self.labels = check_labels(labels, count)
+        self.feature_values = check_features(features, count)
+        self.image_shape = check_image_shape(image_shape, dim)
+
+    @property
+    def n_components(self) -> int:
+        """Number of components `K`."""
+        return self.means.shape[0]
+
+    @property
+    def dim(self) -> int:
+        """Dimension `d` of the data."""
+        return self.means.shape[1]
+
+    @property
+    def features(self) -> dict[str, tuple[str, ...]]:
+        """For each feature, its value on every component."""
+        return dict(self.feature_values)
+
+    def indices(self, subset: Subset | None, name: str = "subset") -> tuple[int, ...]:
+        """Return the sorted indices of a subset given by indices or labels (`None`: all).
+
+        Raises:
+            ValueError: `subset` is empty or names a component that does not exist.
+        """
+        return resolve(subset, self.labels, name)
+
+    def at(self, t: float | jax.Array) -> "GaussianMixture":
+        """Return the noised mixture `p_t` at OU time `t >= 0`: means `a_t mu`, covariances `a_t^2 Sigma + s_t^2 I`.
+
+        Raises:
+            ValueError: `t` is negative or not finite (concrete times only).
+        """
+        if not isinstance(t, jax.Array):
+            t = check_times(t)
+            if t.ndim:
+                raise ValueError(f"t must be one OU time, not an array of shape {t.shape}")
+        a, s2 = signal(t), noise_variance(t)
+        return eqx.tree_at(
+            lambda m: (m.means, m.covariances, m.eigenvalues, m.centre),
+            self,
+            (
+                a * self.means,
+                shift(self.covariances, self.covariance_type, a, s2, self.dim),
+                a**2 * self.eigenvalues + s2,
+                a * self.centre,
+            ),
+        )
+
+    def subset_mixture(self, subset: Subset) -> "GaussianMixture":
+        """Return the sub-mixture `p^S` with weights `w_i / w(S)`."""
+        keep = list(self.indices(subset))
+        tied = self.covariance_type == "tied"
+        return GaussianMixture(
+            self.means[keep],
+            self.covariances if tied else self.covariances[np.asarray(keep)],
+            np.asarray(self.weights)[keep] / np.sum(np.asarray(self.weights)[keep]),
+            self.covariance_type,
+            [self.labels[k] for k in keep],
+            {name: [values[k] for k in keep] for name, values in self.feature_values},
+            self.image_shape,
+        )
+
+    def noised_mean(self, subset: Subset | None = None, t: float = 0.0) -> np.ndarray:
+        """Return the mean `a_t mu(S)` of the noised sub-mixture, shape `(d,)`; OU time `t >= 0`."""
+        keep = list(self.indices(subset))
+        weights = np.asarray(self.weights)[keep]
+        return float(signal(float(check_times(t)))) * (weights / weights.sum()) @ np.asarray(self.means)[keep]
+
+    def log_prob_components(self, x: Any) -> jax.Array:
+        """Return `ln p^i(x)` of every component, shape `(..., K)` for points of shape `(..., d)`."""
+        return _log_components(self, self._centred(x))
+
+    def log_prob(self, x: Any, subset: Subset | None = None) -> jax.Array:
+        """Return `ln p(x)`, or `ln p^S(x)` for a subset, shape `(...)` for points of shape `(..., d)`.
+
+        Raises:
+            ValueError: the last axis of `x` is not `d`, or the subset is empty or unknown.
+        """
+        return _log_prob(self, self._centred(x), self._log_weights(subset))
+
+    def score(self, x: Any, subset: Subset | None = None) -> jax.Array:
+        """Return the score `grad ln p(x)` (of `p^S` for a subset), same shape as `x`.
+
+        Raises:
+            ValueError: the last axis of `x` is not `d`, or the subset is empty or unknown.
+        """
+        return _score(self, self._centred(x), self._log_weights(subset))
+
+    def posterior(self, x: Any) -> jax.Array:
+        """Return `P(component | x)`, shape `(..., K)`, for points of shape `(..., d)`."""
+        return jax.nn.softmax(self.log_prob_components(x) + self._log_weights(None), axis=-1)
+
+    def sample(self, key: jax.Array | int, n: int, subset: Subset | None = None, *, return_components: bool = False):
+        """Draw `n` points from `p` (or `p^S`), shape `(n, d)`; the same key gives the same points.
+
+        Args:
+            key: `jax.random` key or integer seed.
+            n: number of points, at least 1.
+            subset: draw from this sub-mixture.
+            return_components: also return the component index of each point, shape `(n,)`.
+        """
+        check_count("n", n)
+        return _sample(self, as_key(key), n, self._log_weights(subset), return_components)
+
+    def _centred(self, x: Any):
+        points = x if isinstance(x, jax.Array) else np.asarray(x, dtype=np.float64)
+        if points.ndim == 0 or points.shape[-1] != self.dim:
+            raise ValueError(f"x must have a last axis of length {self.dim}, not shape {points.shape}")
+        # Subtracting in float64 on the host keeps a large common offset out of float32.
+        return points - self.centre
+
+    def _log_weights(self, subset: Subset | None) -> np.ndarray | jax.Array:
+        if subset is None:
+            return jnp.log(self.weights) if isinstance(self.weights, jax.Array) else np.log(self.weights)
+        keep = list(self.indices(subset))
+        weights = np.asarray(self.weights)
+        logs = np.full(self.n_components, -np.inf)
+        logs[keep] = np.log(weights[keep] / weights[keep].sum())
+        return logs
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.labels[:4]) + (", ..." if self.n_components > 4 else "")
+        return f"GaussianMixture({self.n_components} components in {self.dim} dimensions, {self.covariance_type}: {names})"
+
+
+def as_key(key: jax.Array | int) -> jax.Array:
+    """Return a `jax.random` key from a key or an integer seed."""
+    if isinstance(key, jax.Array):
+        return key
+    if isinstance(key, bool) or not isinstance(key, int | np.integer):
+        raise TypeError(f"key must be a jax.random key or an integer seed, not {key!r}")
+    return jax.random.key(int(key))
+
+
+@eqx.filter_jit
+def _log_components(mixture: GaussianMixture, y):
+    offsets = mixture.means - mixture.centre
+    squared = squared_distances(y, offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
+    return log_normalisers(mixture.covariance_type, mixture.eigenvalues, mixture.dim) - 0.5 * squared
+
+
+@eqx.filter_jit
+def _log_prob(mixture: GaussianMixture, y, log_weights):
+    return jsp.logsumexp(_log_components(mixture, y) + log_weights, axis=-1)
+
+
+@eqx.filter_jit
+def _score(mixture: GaussianMixture, y, log_weights):
+    posterior = jax.nn.softmax(_log_components(mixture, y) + log_weights, axis=-1)
+    offsets = mixture.means - mixture.centre
+    return pull(y, posterior, offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
+
+
+@eqx.filter_jit
+def _sample(mixture: GaussianMixture, key, n, log_weights, return_components):
+    which_key, noise_key = jax.random.split(key)
+    which = jax.random.categorical(which_key, jnp.asarray(log_weights), shape=(n,))
+    noise = jax.random.normal(noise_key, (n, mixture.dim))
+    spread = transform_noise(noise, which, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
+    points = jnp.asarray(mixture.means)[which] + spread
+    return (points, which) if return_components else points

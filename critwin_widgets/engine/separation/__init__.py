@@ -1,0 +1,19 @@
+"""How far apart two sub-mixtures are, and how that is known."""
+
+from .estimate import CERTIFIED, ESTIMATED, EXACT, Estimate
+from .overlap import overlap, overlap_of_sets, subset_weights, total_variation
+from .passes import draws_per_component
+from .survey import Survey
+
+__all__ = [
+    "CERTIFIED",
+    "ESTIMATED",
+    "EXACT",
+    "Estimate",
+    "Survey",
+    "draws_per_component",
+    "overlap",
+    "overlap_of_sets",
+    "subset_weights",
+    "total_variation",
+]

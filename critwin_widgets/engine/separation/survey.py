@@ -1,0 +1,122 @@
+"""A mixture surveyed at a list of times: every sub-mixture's separation from one set of draws."""
+
+import functools
+
+import numpy as np
+
+from ..mixtures import GaussianMixture, as_key
+from . import line
+from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
+from .passes import Draws, overlap_estimates, pair_estimates, return_estimates, transition_estimates
+from .table import PairTable
+
+
+class Survey:
+    """Overlaps, returns and transitions of a mixture at OU times `(T,)`.
+
+    Answers are exact on a line, otherwise estimated from common draws and cut to the certified
+    bracket. What is costly (the table of pairs, the prepared draws) is made once, on first use.
+
+    Args:
+        mixture: the mixture, `K` components.
+        times: OU times, `(T,)`.
+        n: draws per component.
+        seed: seed of the draws.
+        method: "auto" uses exact results where they exist; "estimated" and "certified" do not.
+    """
+
+    def __init__(self, mixture: GaussianMixture, times: np.ndarray, n: int, seed: int = 0, method: str = "auto"):
+        self.mixture, self.times, self.n = mixture, times, n
+        self.key = as_key(seed)
+        self.method = method
+        self.weights = np.asarray(mixture.weights)
+
+    @functools.cached_property
+    def line(self):
+        """Places on the line the components span, or `None`."""
+        return line.line_of(self.mixture, self.times) if self.method in ("auto", EXACT) else None
+
+    @functools.cached_property
+    def table(self) -> PairTable:
+        """Closed forms of all pairs."""
+        return PairTable.of(self.mixture, self.times)
+
+    @functools.cached_property
+    def draws(self) -> Draws:
+        """The mixture prepared for passes."""
+        return Draws.of(self.mixture, self.times, self.n)
+
+    def brackets(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the certified bounds of `ln O` for `M` pairs of sub-mixtures, `(T, M)` each."""
+        bounds = [self.table.bracket(a[:, m], b[:, m]) for m in range(a.shape[1])]
+        low, high = (np.stack(side, axis=1) for side in zip(*bounds, strict=True))
+        return low, high
+
+    def overlaps(self, a: np.ndarray, b: np.ndarray) -> Estimate:
+        """Return `O(P, Q)`, `(T, M)`, for normalised weights `a`, `b` `(K, M)` of `M` pairs."""
+        if self.line is not None:
+            value = line.overlap_on_line(*self.line, a, b)
+            return Estimate(value, value, value, EXACT)
+        log_low, log_high = self.brackets(a, b)
+        low, high = np.exp(log_low), np.exp(log_high)
+        if self.method == CERTIFIED:
+            # The geometric mean is the natural centre of a bracket that spans decades.
+            return Estimate(np.exp((log_low + log_high) / 2), low, high, CERTIFIED)
+        mean, error = overlap_estimates(self.draws, self.key, a, b)
+        return within_bracket(mean, error, low, high, self.n)
+
+    def pair_overlaps(self) -> Estimate:
+        """Return `O(p_t^i, p_t^j)` of all pairs, `(T, K, K)`."""
+        if self.table.exact:
+            value = np.exp(self.table.log_high)
+            return Estimate(value, value, value, EXACT)
+        count = self.mixture.n_components
+        if self.line is not None:
+            rows, columns = np.triu_indices(count, 1)
+            eye = np.eye(count)
+            value = np.ones((len(self.times), count, count))
+            if len(rows):
+                value[:, rows, columns] = value[:, columns, rows] = line.overlap_on_line(*self.line, eye[:, rows], eye[:, columns])
+            return Estimate(value, value, value, EXACT)
+        mean, error = pair_estimates(self.draws, self.key)
+        return within_bracket(mean, error, np.exp(self.table.log_low), np.exp(self.table.log_high), self.n)
+
+    def returns(self, sets: np.ndarray, contexts: np.ndarray, sources: np.ndarray | None = None):
+        """Return `E[P(set | Y_t, context)]` and `E[ln P(set | Y_t, context)]`, `(T, M)` each.
+
+        Args:
+            sets, contexts: boolean masks `(K, M)`; the prior is restricted to the context.
+            sources: boolean masks of the sub-mixtures drawn from; the sets themselves when `None`.
+        """
+        strata = np.where(sets if sources is None else sources, self.weights[:, None], 0.0)
+        strata = strata / strata.sum(0)
+        if self.line is not None:
+            value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
+            return Estimate(value, value, value, EXACT), logs
+        mean, error, logs = return_estimates(self.draws, self.key, sets, contexts, strata)
+        reach = CONFIDENCE_Z * error
+        return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
+
+    def transitions(self) -> tuple[np.ndarray, np.ndarray, str]:
+        """Return the label transition matrices, their standard errors `(T, K, K)`, and the method."""
+        count = self.mixture.n_components
+        if self.line is None:
+            return *transition_estimates(self.draws, self.key), ESTIMATED
+        rows, columns = (axis.ravel() for axis in np.indices((count, count)))
+        eye = np.eye(count, dtype=bool)
+        found, _ = self.returns(eye[:, columns], np.ones((count, count**2), bool), eye[:, rows])
+        matrix = np.reshape(found.value, (len(self.times), count, count))
+        return matrix, np.zeros_like(matrix), EXACT
+
+
+def within_bracket(mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int) -> Estimate:
+    """Return a 95 % interval cut to a certified bracket.
+
+    When no draw lands where the densities meet, the sample variance is zero though the overlap is
+    not; `3 / n` (the rule of three) keeps the interval honest for `n` draws per component.
+    """
+    reach = CONFIDENCE_Z * error + np.where((error < 1e-6) & (mean < 0.5), 3.0 / n, 0.0)
+    lower, upper = np.clip(mean - reach, low, high), np.clip(mean + reach, low, high)
+    # Where the draws say less than the bracket, its geometric mean is the better middle.
+    value = np.where(mean > low, np.clip(mean, low, high), np.sqrt(low * upper))
+    return Estimate(value, np.minimum(lower, value), np.maximum(upper, value), ESTIMATED)

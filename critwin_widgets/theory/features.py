@@ -1,0 +1,195 @@
+"""Features and when they are decided: retention, decided fraction, transition matrix."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..engine._types import TimeLike
+from ..engine._validation import check_count, check_times, near_miss
+from ..engine.mixtures import GaussianMixture
+from ..engine.processes import clock
+from ..engine.separation import Estimate, Survey, draws_per_component
+
+COMPONENT = "component"
+"""Name of the feature that tells every component apart, used when a mixture has none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TransitionMatrix:
+    """Label transition matrix of the forward-reverse experiment.
+
+    Attributes:
+        value: `M_t[i, j]`, `(..., K, K)`; rows sum to 1.
+        standard_error: of each entry, same shape; zero when exact.
+        method: "exact" or "estimated".
+    """
+
+    value: np.ndarray
+    standard_error: np.ndarray
+    method: str
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+
+def transition_matrix(mixture: GaussianMixture, t: TimeLike, *, n: int = 4096, seed: int = 0) -> TransitionMatrix:
+    """Return `M_t[i, j] = E_{Y ~ p_t^i}[w_j p_t^j(Y) / p_t(Y)]`, shape `(K, K)` for a scalar time.
+
+    The chance that a sample of component i, noised to OU time `t` and denoised, comes back as j.
+    Exact by quadrature on a line, otherwise an average over `n` draws per component.
+
+    Raises:
+        ValueError: a time is negative or not finite, or `n < 2`.
+    """
+    times = check_times(t)
+    survey = Survey(mixture, times.reshape(-1), check_count("n", n, 2), seed)
+    value, error, method = survey.transitions()
+    shape = (*times.shape, mixture.n_components, mixture.n_components)
+    return TransitionMatrix(value.reshape(shape), error.reshape(shape), method)
+
+
+def decision_curves(
+    mixture: GaussianMixture,
+    times: TimeLike,
+    features: Sequence[str] | Mapping[str, Sequence[Any]] | str | None = None,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return when each feature is decided along the noise clock.
+
+    A feature labels the components. Its retention `R(t)` is the chance that noising to `t` and
+    denoising keeps its value; the decided fraction `D = (R - chance) / (1 - chance)` runs from 1
+    to 0, the decision time is where it is 1/2 and the decision interval runs from D = 0.95 to
+    D = 0.05.
+
+    Args:
+        mixture: the mixture; its own features are used unless others are given.
+        times: OU times, `(T,)`, not negative, increasing for the times read off the curves.
+        features: names of the mixture's features, or a mapping from names to one value per
+            component. A mixture without features has the one feature "component".
+        n: draws per component (chosen for an interactive answer when `None`).
+        seed: seed of the draws.
+
+    Returns:
+        Dataset over `(feature, time)`: `retention`, `decided` with 95 % limits `decided_low` and
+        `decided_high`, `information` = `I(feature; Y_t) / H(feature)`; over `feature`: `chance`,
+        `half_time` with `half_low`, `half_high`, `decision_start` (D = 0.05, met first in
+        generation) and `decision_end` (D = 0.95); NaN where a curve does not cross. A feature with
+        one value is decided from the start: its curves are 1 and its times NaN.
+
+    Raises:
+        ValueError: an unknown feature, values that don't match the components, or a bad time.
+    """
+    grid = np.atleast_1d(check_times(times, "times"))
+    chosen = choose_features(mixture, features)
+    groups = feature_groups(chosen)
+    draws = draws_per_component(mixture, len(grid), groups.shape[1]) if n is None else check_count("n", n, 2)
+    survey = Survey(mixture, grid, draws, seed)
+    return curves_of(survey, chosen)
+
+
+def choose_features(mixture: GaussianMixture, features) -> dict[str, tuple[str, ...]]:
+    """Return the features asked for as `{name: one value per component}`."""
+    known = mixture.features or {COMPONENT: mixture.labels}
+    if features is None:
+        return known
+    if isinstance(features, Mapping):
+        chosen = {str(name): tuple(str(v) for v in values) for name, values in features.items()}
+        for name, values in chosen.items():
+            if len(values) != mixture.n_components:
+                raise ValueError(
+                    f"features[{name!r}] must have one value per component ({mixture.n_components}), not {len(values)}"
+                )
+        return chosen
+    wanted = (features,) if isinstance(features, str) else tuple(features)
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"features has no {name!r}; known are {', '.join(map(repr, known))}{near_miss(name, known)}")
+    return {name: known[name] for name in wanted}
+
+
+def feature_groups(features: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """Return one boolean mask `(K, G)` per feature value, features in order."""
+    columns = [np.asarray(values) == value for values in features.values() for value in dict.fromkeys(values)]
+    return np.stack(columns, axis=1)
+
+
+def curves_of(survey: Survey, features: Mapping[str, Sequence[str]]) -> xr.Dataset:
+    """Return `decision_curves` from a survey that exists already."""
+    groups = feature_groups(features)
+    found, logs = survey.returns(groups, np.ones_like(groups))
+    mass = survey.weights @ groups
+    data = {name: [] for name in ("retention", "decided", "decided_low", "decided_high", "information", "chance")}
+    first = 0
+    for values in features.values():
+        columns = slice(first, first + len(set(values)))
+        first = columns.stop
+        shares = mass[columns]
+        value, low, high, chance = decided_fraction(found, columns, shares)
+        data["retention"].append(found.value[:, columns] @ shares)
+        data["decided"].append(value)
+        data["decided_low"].append(low)
+        data["decided_high"].append(high)
+        entropy = -float(shares @ np.log(shares))
+        gained = logs[:, columns] @ shares + entropy
+        data["information"].append(np.clip(gained / entropy, 0.0, 1.0) if entropy > 0 else np.ones(len(gained)))
+        data["chance"].append(chance)
+    both = {k: (("feature", "time"), np.array(v)) for k, v in data.items() if k != "chance"}
+    dataset = xr.Dataset(
+        both | {"chance": ("feature", np.array(data["chance"]))},
+        coords={"feature": list(features), "time": survey.times},
+        attrs={"method": found.method, "n": survey.n, "confidence": 0.95, "time_units": "OU time"},
+    )
+    columns = np.array([half_times(survey.times, *(dataset[k].values[f] for k in _CURVES)) for f in range(len(features))])
+    for name, column in zip(_TIMES, columns.T, strict=True):
+        dataset[name] = ("feature", column)
+    return dataset
+
+
+_CURVES = ("decided", "decided_low", "decided_high")
+_TIMES = ("half_time", "half_low", "half_high", "decision_start", "decision_end")
+
+
+def decided_fraction(found: Estimate, columns: slice | list[int], shares: np.ndarray):
+    """Return `D`, its 95 % limits and the chance level of one labelling.
+
+    Args:
+        found: return probabilities of all groups, an `Estimate` with arrays `(T, G)`.
+        columns: the groups of this labelling.
+        shares: their weights, summing to 1.
+    """
+    chance = float(shares @ shares)
+    retention = found.value[:, columns] @ shares
+    # Groups are disjoint strata with independent draws: their standard errors add in squares.
+    reach = np.sqrt(np.square((found.high - found.low)[:, columns] / 2 * shares).sum(-1))
+    if chance >= 1.0 - 1e-12:
+        one = np.ones(len(retention))
+        return one, one, one, 1.0
+    decided, spread = (retention - chance) / (1 - chance), reach / (1 - chance)
+    return tuple(np.clip(side, 0.0, 1.0) for side in (decided, decided - spread, decided + spread)) + (chance,)
+
+
+def half_times(times: np.ndarray, decided: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, ...]:
+    """Return the decision time with its limits, and where generation meets D = 0.05 and D = 0.95."""
+    return (
+        falls_to(times, decided, 0.5),
+        falls_to(times, low, 0.5),
+        falls_to(times, high, 0.5),
+        falls_to(times, decided, 0.05),
+        falls_to(times, decided, 0.95),
+    )
+
+
+def falls_to(times: np.ndarray, decided: np.ndarray, level: float) -> float:
+    """Return the OU time at which a curve falling from 1 to 0 crosses `level`; NaN if it does not."""
+    curve = np.minimum.accumulate(decided)
+    if len(times) < 2 or curve[0] < level or curve[-1] > level:
+        return math.nan
+    place = np.log(clock.to_sigma(times) ** 2 + clock.to_sigma(times[1]) ** 2)
+    found = np.exp(np.interp(-level, -curve, place)) - clock.to_sigma(times[1]) ** 2
+    return float(0.5 * np.log1p(max(found, 0.0)))

@@ -1,0 +1,136 @@
+"""Times at which separations cross a level: one root of a monotone function each."""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy import special
+from scipy.optimize import brentq
+
+from ..engine.mixtures import GaussianMixture
+from ..engine.processes import clock
+from ..engine.separation import EXACT, Estimate, Survey
+
+SEPARATED, NEVER_SEPARATED = "separated", "never separated"
+REACHED, ALWAYS_WITHIN, UNBOUNDED = "reached", "always within", "unbounded"
+
+GRID_SIZE = 96
+"""Positive times of a survey; one size for all mixtures, so that no mixture recompiles for it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Time:
+    """An OU time with its interval, how it is known, and what kind of result it is.
+
+    Attributes:
+        value, low, high: OU time; all NaN when `status` is "never separated" (there is no such
+            time), infinite when "unbounded".
+        status: "separated" or "never separated" (start times), "reached" or "always within" (end
+            times, 0 for the latter), "unbounded" (the target is the whole mixture).
+        method: "exact", "certified" or "estimated".
+    """
+
+    value: float
+    low: float
+    high: float
+    status: str
+    method: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a time."""
+        return not math.isnan(self.value)
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        if self.status in (NEVER_SEPARATED, UNBOUNDED):
+            return self.status
+        suffix = f", {self.status}" if self.status == ALWAYS_WITHIN else ""
+        if self.method == EXACT:
+            return f"{self.value:.3f} (exact{suffix})"
+        return f"{self.value:.3f} in [{self.low:.3f}, {self.high:.3f}] ({self.method}{suffix})"
+
+
+def time_grid(mixture: GaussianMixture) -> np.ndarray:
+    """Return OU times `(97,)`, 0 first, then evenly spaced in `ln sigma` over all that happens.
+
+    From the smallest scale at which a pair's overlap still changes to the largest at which every
+    pair is within total variation 0.004.
+    """
+    means = np.asarray(mixture.means, dtype=np.float64)
+    values = np.asarray(mixture.eigenvalues, dtype=np.float64)
+    extent = 2 * np.sqrt(np.square(means - mixture.centre).sum(-1).max())
+    extent = max(extent, 1e-3 * math.sqrt(values.max()), 1e-12)
+    coarse = np.geomspace(0.01 * min(math.sqrt(values.min()), extent), 1e3 * max(extent, math.sqrt(values.max())), 64)
+    table = Survey(mixture, clock.from_sigma(coarse), 1).table
+    gap = gap_of(np.exp(table.log_high)).reshape(len(coarse), -1)
+    gap = gap[:, gap.max(0) > 0]
+    if not gap.size:
+        return np.concatenate([[0.0], clock.from_sigma(np.geomspace(0.05, 20.0, GRID_SIZE))])
+    moving = (np.abs(np.diff(gap, axis=0)) > 2e-3 * np.maximum(gap[1:], 0.1)) & (gap[1:] < 20)
+    first = int(np.argmax(moving.any(1))) if moving.any() else 0
+    apart = np.flatnonzero(gap.max(1) > 0.01)
+    last = min(int(apart[-1]) + 1 if len(apart) else len(coarse) - 1, len(coarse) - 1)
+    first = min(first, last - 1)
+    return np.concatenate([[0.0], clock.from_sigma(np.geomspace(coarse[first], coarse[last], GRID_SIZE))])
+
+
+def crossing(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return where a non-decreasing overlap curve `(T,)` crosses each level `(L,)`, as OU times.
+
+    NaN where the curve starts above the level, infinity where it ends below it. Interpolation is
+    linear between `ln sigma` and the log of the distance at which two unit Gaussians overlap as
+    much: for a pair of Gaussians that is nearly a straight line.
+    """
+    curve = np.maximum.accumulate(overlaps)
+    place = np.log(clock.to_sigma(times) ** 2 + clock.to_sigma(times[1]) ** 2)
+    heights, wanted = -np.log(gap_of(curve)), -np.log(gap_of(np.asarray(levels)))
+    found = np.interp(wanted, heights, place)
+    sigma2 = np.maximum(np.exp(found) - clock.to_sigma(times[1]) ** 2, 0.0)
+    result = 0.5 * np.log1p(sigma2)
+    return np.where(levels < curve[0], np.nan, np.where(levels > curve[-1], np.inf, result))
+
+
+def gap_of(overlaps: np.ndarray) -> np.ndarray:
+    """Return the distance of two unit Gaussians with this overlap, between 1e-9 and 75."""
+    logs = np.log(np.clip(overlaps, 1e-300, 1.0)) - math.log(2.0)
+    return np.clip(-2.0 * special.ndtri_exp(logs), 1e-9, None)
+
+
+def root_of_overlap(overlap_at, grid: np.ndarray, level: float) -> tuple[Estimate | None, str]:
+    """Return the time at which an overlap crosses `level`, as an `Estimate`, and how it was found.
+
+    Args:
+        overlap_at: function from times `(T,)` to an `Estimate` of the (non-decreasing) overlap.
+        grid: OU times that bracket all change, 0 first.
+        level: overlap to cross.
+
+    Returns:
+        `(estimate, method)`; NaN in the estimate where the curve starts above the level.
+    """
+    ends = overlap_at(grid[[0, -1]])
+
+    def solve(side: str) -> float:
+        start, end = getattr(ends, side)
+        if start > level:
+            return math.nan
+        if end <= level:
+            return math.inf
+        target = float(gap_of(np.asarray(level)))
+
+        def excess(x: float) -> float:
+            found = overlap_at(clock.from_sigma(np.exp([x])))
+            return target - float(gap_of(getattr(found, side))[0])
+
+        low, high = np.log(clock.to_sigma(grid[1])), np.log(clock.to_sigma(grid[-1]))
+        if excess(low) >= 0:  # crossed before the first positive time of the grid
+            return float(grid[1])
+        return float(clock.from_sigma(math.exp(brentq(excess, low, high, xtol=1e-10, rtol=1e-10))))
+
+    value = solve("value")
+    if ends.method == EXACT:
+        return Estimate(value, value, value, EXACT), EXACT
+    # A smaller overlap crosses later: the low curve gives the late end of the interval.
+    return Estimate(value, solve("high"), solve("low"), ends.method), ends.method

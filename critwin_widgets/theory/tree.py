@@ -1,0 +1,376 @@
+"""The eps-mixture tree and its soft form (LC24; LKC25, Definition 8; theory section 7)."""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..engine._types import TimeLike
+from ..engine._validation import check_count, check_eps, check_times
+from ..engine.mixtures import GaussianMixture
+from ..engine.separation import EXACT, Estimate, Survey, draws_per_component
+from . import _records
+from ._family import candidate_sets, fold, laminar, parents_of, preorder
+from ._labels import subset_label
+from ._vertices import Returns, end_times, eps_stars, plateau_curves, separation, start_times
+from .features import choose_features, curves_of, falls_to
+from .times import ALWAYS_WITHIN, NEVER_SEPARATED, REACHED, SEPARATED, UNBOUNDED, Time, time_grid
+from .windows import NOT_SEPARATED, OPEN_ABOVE, WINDOW, CriticalWindow
+
+EPS_GRID = np.geomspace(0.005, 0.5, 49)
+"""Levels at which plateaus are tabulated; a set that is a vertex at some of them is never folded."""
+
+KEPT, FOLDED, CROSSING = "kept", "folded", "crossing"
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A set of components that was considered, with the smallest eps at which it is a vertex.
+
+    `status` is "kept" (in the soft tree), "folded" (its split is not decided later than its
+    parent's) or "crossing" (it overlaps a set with smaller `eps_star`).
+    """
+
+    subset: tuple[int, ...]
+    eps_star: Estimate
+    status: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Vertex:
+    """A sub-mixture in the tree.
+
+    Attributes:
+        id: index in `MixtureTree.vertices`.
+        subset: component indices.
+        label: what its components share.
+        weight: `w(S)`.
+        parent, children: ids; the parent of the root is `None`.
+        eps_star: smallest eps at which it is a vertex of the eps-mixture tree.
+        eps_certified: smallest eps at which closed forms alone prove it.
+        plateau_end, plateau_start: `T_end` and `T_start` at the tree's eps; between them the
+            sampler has decided S and nothing more.
+        certificate: "exact", "certified" (proven in closed form at this eps), "estimated", or
+            "none" (not a vertex at this eps).
+        half_time: time at which half of this vertex's split is decided; `None` for components.
+        decision_interval: times at which 95 % and 5 % of the split are decided.
+        sharp_bound: least over t of `max TV inside S + leak`, which bounds how far the
+            forward-reverse experiment from any of its components ends from `p^S`.
+    """
+
+    id: int
+    subset: tuple[int, ...]
+    label: str
+    weight: float
+    parent: int | None
+    children: tuple[int, ...]
+    eps_star: Estimate
+    eps_certified: float
+    plateau_end: Time
+    plateau_start: Time
+    certificate: str
+    half_time: Time | None
+    decision_interval: tuple[float, float] | None
+    sharp_bound: Estimate
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MixtureTree:
+    """An eps-mixture tree inside the soft tree it was cut from.
+
+    Attributes:
+        mixture: the mixture.
+        eps: the level of the strict tree.
+        n, seed: draws per component and seed behind the estimates.
+        times: OU times of all curves, `(97,)`, 0 first.
+        vertices: soft tree in preorder, root first, down to single components.
+        nodes: vertices of the strict tree at `eps` in preorder, linked among themselves.
+        windows: one critical window per edge of the strict tree, in the order of `nodes[1:]`.
+        candidates: every set considered.
+        unique: whether theory guarantees that no finer eps-mixture tree exists.
+        curves: over `(vertex, time)` `overlap`, `within`, `decided` (each with `_low`, `_high`)
+            and `retention`; over `(vertex, eps)` `t_start` and `t_end` (likewise).
+        features: decision curves of the mixture's features, see `decision_curves`.
+    """
+
+    mixture: GaussianMixture
+    eps: float
+    n: int
+    seed: int
+    times: np.ndarray
+    vertices: tuple[Vertex, ...]
+    candidates: tuple[Candidate, ...]
+    curves: xr.Dataset
+    features: xr.Dataset
+
+    @property
+    def eps_grid(self) -> np.ndarray:
+        """Levels at which `curves` tabulates plateaus, `(E,)`."""
+        return self.curves["eps"].values
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Components in tree order, as streams are stacked."""
+        return tuple(v.subset[0] for v in self.vertices if not v.children)
+
+    @functools.cached_property
+    def nodes(self) -> tuple[Vertex, ...]:
+        """Vertices of the strict tree at `eps`, linked among themselves; ids stay those of `vertices`."""
+        inside = [v for v in self.vertices if v.certificate != "none"]
+        parents = parents_of([v.subset for v in inside])
+        ids = {v.subset: v.id for v in inside}
+        parent_ids = {v.id: None if parents[v.subset] is None else ids[parents[v.subset]] for v in inside}
+        return tuple(
+            dataclasses.replace(
+                v, parent=parent_ids[v.id], children=tuple(c.id for c in inside if parent_ids[c.id] == v.id)
+            )
+            for v in inside
+        )
+
+    @functools.cached_property
+    def windows(self) -> tuple[CriticalWindow, ...]:
+        """One window `[T_start(child), T_end(parent)]` per edge of the strict tree."""
+        by_id = {v.id: v for v in self.nodes}
+        found = []
+        for child in self.nodes[1:]:
+            parent = by_id[child.parent if child.parent is not None else 0]
+            status = WINDOW if parent.plateau_end.value <= parent.plateau_start.value else OPEN_ABOVE
+            status = NOT_SEPARATED if not child.plateau_start.exists else status
+            found.append(CriticalWindow(child.plateau_start, parent.plateau_end, status, child.subset, parent.subset))
+        return tuple(found)
+
+    @property
+    def unique(self) -> bool:
+        """Whether `eps^2 < (1 - eps) min(a_i, b_j)` for every strict vertex (theory section 7)."""
+        weights = np.asarray(self.mixture.weights)
+        for vertex in self.nodes[1:]:
+            inside = np.isin(np.arange(len(weights)), vertex.subset)
+            least = min((weights[side] / weights[side].sum()).min() for side in (inside, ~inside))
+            if self.eps**2 >= (1 - self.eps) * least:
+                return False
+        return True
+
+    @property
+    def t_max(self) -> float:
+        """OU time above which less than 1 % of anything is decided: where a picture may begin."""
+        decided = np.concatenate([self.curves["decided"].values, self.features["decided"].values])
+        decided = np.nanmax(np.where(np.isfinite(decided), decided, 0.0), axis=0, initial=0.0)
+        active = np.flatnonzero(decided > 0.01)
+        # A feature with one value is decided at all times and must not stretch the axis.
+        if not len(active) or active[-1] == len(self.times) - 1:
+            splits = np.nan_to_num(self.curves["decided"].values, nan=0.0).max(axis=0, initial=0.0)
+            active = np.flatnonzero(splits > 0.01)
+        return float(self.times[min(active[-1] + 1, len(self.times) - 1)]) if len(active) else float(self.times[-1])
+
+    @property
+    def t_min(self) -> float:
+        """Smallest positive OU time of the curves: where a logarithmic clock may end."""
+        return float(self.times[1])
+
+    def at_eps(self, eps: float) -> "MixtureTree":
+        """Return the tree cut at another level; nothing is recomputed, curves are read again.
+
+        Raises:
+            ValueError: `eps` is not strictly between 0 and 1.
+        """
+        level = check_eps(eps)
+        vertices = tuple(_cut(v, self.times, self.curves, level) for v in self.vertices)
+        return dataclasses.replace(self, eps=level, vertices=vertices)
+
+    def path(self, component: int | str) -> tuple[Vertex, ...]:
+        """Return the vertices that hold a component, from its leaf up to the root (LKC25, Corollary 1).
+
+        Raises:
+            ValueError: no such component.
+        """
+        (index,) = self.mixture.indices(component, "component")
+        return tuple(v for v in reversed(self.nodes) if index in v.subset)
+
+    def vertex(self, subset: Any) -> Vertex:
+        """Return the vertex of the soft tree with this subset of indices or labels.
+
+        Raises:
+            ValueError: the subset is not a vertex of the soft tree.
+        """
+        wanted = self.mixture.indices(subset)
+        for vertex in self.vertices:
+            if vertex.subset == wanted:
+                return vertex
+        raise ValueError(f"subset {wanted} is not a vertex of the tree; its vertices are listed in tree.vertices")
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return the decision table, one row per split of the soft tree, as plain records."""
+        return _records.rows(self)
+
+    def summary(self) -> str:
+        """Return the decision table as plain text."""
+        return _records.text(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the strict tree as nested plain records, ready for JSON."""
+        return _records.nested(self)
+
+    def to_networkx(self):
+        """Return the strict tree as a `networkx.DiGraph`, edges from parent to child."""
+        return _records.graph(self)
+
+    def to_newick(self) -> str:
+        """Return the strict tree in Newick notation; branch lengths are differences of plateau times."""
+        return _records.newick(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"MixtureTree(eps={self.eps:g}, {len(self.nodes)} vertices, {self.mixture.n_components} components)"
+
+
+def mixture_tree(
+    mixture: GaussianMixture, eps: float = 0.05, *, n: int | None = None, seed: int = 0, times: TimeLike | None = None
+) -> MixtureTree:
+    """Return the eps-mixture tree of a mixture, inside the soft tree of all its decisions.
+
+    A set S of components is a vertex when every two of them come within `eps` while S is still
+    separated from the rest to `1 - eps^2`: `T_end(S) <= T_start(S)` (LKC25, Definition 8).
+    Candidates come from dendrograms of the merge times; each knows `eps_star`, the least eps at
+    which it is a vertex, so moving eps recomputes nothing. The soft tree is the laminar family
+    with the smallest `eps_star`, without splits that are not decided later than their parent's.
+
+    Args:
+        mixture: the mixture.
+        eps: level of the strict tree, strictly between 0 and 1.
+        n: draws per component behind the estimates (chosen for an interactive answer when `None`).
+        seed: seed of the draws; the same seed gives the same tree.
+        times: OU times of the curves, increasing from 0 (chosen from the mixture when `None`).
+
+    Raises:
+        ValueError: `eps` is out of range, or times are negative, not finite or not increasing.
+    """
+    level = check_eps(eps)
+    grid = time_grid(mixture) if times is None else check_times(times, "times").reshape(-1)
+    if len(grid) < 3 or (np.diff(grid) <= 0).any() or grid[0] != 0:
+        raise ValueError("times must increase strictly from 0 and hold at least 3 values")
+    count = mixture.n_components
+    draws = draws_per_component(mixture, len(grid), 6 * count) if n is None else check_count("n", n, 2)
+    survey = Survey(mixture, grid, draws, seed)
+    pairs = survey.pair_overlaps()
+    proposed = candidate_sets(grid, pairs.value)
+    everything = [tuple(range(count))] if count > 1 else []
+    subsets = [(k,) for k in range(count)] + proposed + everything
+    measured = separation(survey, pairs, subsets)
+    stars, proven = eps_stars(grid, measured)
+    first = count
+    inner = np.array([star.value for star in stars[first : first + len(proposed)]])
+    family = laminar(proposed, inner, count)
+    returns = Returns.of(survey, family)
+    by_subset = {s: m for m, s in enumerate(subsets)}
+    keep = {s for s in family if stars[by_subset[s]].value <= max(EPS_GRID[-1], level)}
+    soft = preorder(fold(family, returns.half_of, keep))
+    curves = _curves(survey, measured, returns, soft, [by_subset[s] for s in soft])
+    features = curves_of(survey, choose_features(mixture, None))
+    vertices = _vertices(mixture, grid, curves, soft, [stars[by_subset[s]] for s in soft], proven[[by_subset[s] for s in soft]], level)
+    family_sets, soft_sets = set(family), set(soft)
+    candidates = tuple(
+        Candidate(s, stars[m], KEPT if s in soft_sets else FOLDED if s in family_sets else CROSSING)
+        for m, s in enumerate(subsets)
+    )
+    return MixtureTree(mixture, level, draws, seed, grid, vertices, candidates, curves, features)
+
+
+def _curves(survey: Survey, measured, returns: Returns, soft, columns) -> xr.Dataset:
+    data: dict[str, Any] = {}
+    for name in ("overlap", "within"):
+        found = getattr(measured, name)
+        for suffix, side in (("", "value"), ("_low", "low"), ("_high", "high")):
+            data[name + suffix] = (("vertex", "time"), getattr(found, side)[:, columns].T)
+    parents = parents_of(soft)
+    shape = (len(soft), len(survey.times))
+    decided = {suffix: np.full(shape, np.nan) for suffix in ("", "_low", "_high")}
+    retention = np.ones(shape)
+    for row, subset in enumerate(soft):
+        children = [s for s in soft if parents[s] == subset]
+        if children:
+            for array, side in zip(decided.values(), returns.split(subset, children), strict=True):
+                array[row] = side
+        if (subset, soft[0]) in returns.column:
+            retention[row] = returns.found.value[:, returns.column[subset, soft[0]]]
+    data |= {f"decided{suffix}": (("vertex", "time"), array) for suffix, array in decided.items()}
+    data["retention"] = (("vertex", "time"), retention)
+    plateaus = plateau_curves(survey.times, measured, EPS_GRID)
+    data |= {name: (("vertex", "eps"), array[columns]) for name, array in plateaus.items()}
+    attrs = {
+        "overlap_method": measured.overlap.method,
+        "within_method": measured.within.method,
+        "decided_method": returns.found.method,
+        "confidence": 0.95,
+        "time_units": "OU time",
+    }
+    return xr.Dataset(data, coords={"vertex": np.arange(len(soft)), "time": survey.times, "eps": EPS_GRID}, attrs=attrs)
+
+
+def _vertices(mixture, times, curves, soft, stars, proven, eps) -> tuple[Vertex, ...]:
+    parents = parents_of(soft)
+    ids = {s: i for i, s in enumerate(soft)}
+    weights = np.asarray(mixture.weights)
+    blank = Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, EXACT)
+    vertices = []
+    for i, subset in enumerate(soft):
+        parent = parents[subset]
+        draft = Vertex(
+            id=i,
+            subset=subset,
+            label=subset_label(mixture, subset),
+            weight=float(weights[list(subset)].sum()),
+            parent=None if parent is None else ids[parent],
+            children=tuple(ids[s] for s in soft if parents[s] == subset),
+            eps_star=stars[i],
+            eps_certified=float(proven[i]),
+            plateau_end=blank,
+            plateau_start=blank,
+            certificate="none",
+            half_time=None,
+            decision_interval=None,
+            sharp_bound=_sharp(curves, i),
+        )
+        vertices.append(_cut(_with_split(draft, times, curves), times, curves, eps))
+    return tuple(vertices)
+
+
+def _with_split(vertex: Vertex, times: np.ndarray, curves: xr.Dataset) -> Vertex:
+    if not vertex.children:
+        return vertex
+    value, low, high = (curves[f"decided{suffix}"].values[vertex.id] for suffix in ("", "_low", "_high"))
+    half = [falls_to(times, side, 0.5) for side in (value, low, high)]
+    status = REACHED if not math.isnan(half[0]) else NEVER_SEPARATED
+    interval = (falls_to(times, value, 0.95), falls_to(times, value, 0.05))
+    return dataclasses.replace(
+        vertex, half_time=Time(*half, status, curves.attrs["decided_method"]), decision_interval=interval
+    )
+
+
+def _sharp(curves: xr.Dataset, i: int) -> Estimate:
+    leak = 1.0 - curves["retention"].values[i]
+    ends = [float((curves[name].values[i] + leak).min()) for name in ("within", "within_low", "within_high")]
+    return Estimate(*ends, curves.attrs["decided_method"])
+
+
+def _cut(vertex: Vertex, times: np.ndarray, curves: xr.Dataset, eps: float) -> Vertex:
+    """Return the vertex with its plateau and certificate at `eps`."""
+    level = np.array([eps])
+    start = [float(start_times(times, curves[k].values[vertex.id], level)[0]) for k in ("overlap", "overlap_high", "overlap_low")]
+    end = [float(end_times(times, curves[k].values[vertex.id], level)[0]) for k in ("within", "within_low", "within_high")]
+    methods = curves.attrs["overlap_method"], curves.attrs["within_method"]
+    if vertex.parent is None and vertex.children or len(times) == 0 or math.isinf(start[0]):
+        plateau_start = Time(math.inf, math.inf, math.inf, UNBOUNDED, EXACT)
+    elif math.isnan(start[0]):
+        plateau_start = Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, methods[0])
+    else:
+        plateau_start = Time(start[0], 0.0 if math.isnan(start[1]) else start[1], start[2], SEPARATED, methods[0])
+    plateau_end = Time(*end, ALWAYS_WITHIN if end[0] == 0 else REACHED, methods[1])
+    certificate = "none"
+    if vertex.eps_star.value <= eps:
+        certificate = EXACT if vertex.eps_star.method == EXACT else "certified" if vertex.eps_certified <= eps else "estimated"
+    return dataclasses.replace(vertex, plateau_start=plateau_start, plateau_end=plateau_end, certificate=certificate)
