@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
+    from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
     from critwin_widgets.theory import CriticalWindow as CriticalWindow
@@ -28,11 +30,9 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import end_time as end_time
     from critwin_widgets.theory import measured_distance as measured_distance
     from critwin_widgets.theory import mixture_tree as mixture_tree
-    from critwin_widgets.theory import overlap as overlap
     from critwin_widgets.theory import sharp_bound as sharp_bound
     from critwin_widgets.theory import start_time as start_time
     from critwin_widgets.theory import theorem_bound as theorem_bound
-    from critwin_widgets.theory import total_variation as total_variation
     from critwin_widgets.theory import transition_matrix as transition_matrix
     from critwin_widgets.widgets import Explorer as Explorer
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture"),
+    "engine": ("Estimate", "GaussianMixture", "overlap", "total_variation"),
     "export": ("notebook_to_html", "to_html"),
     "theory": (
         "CriticalWindow",
@@ -51,11 +51,9 @@ _HOMES = {
         "end_time",
         "measured_distance",
         "mixture_tree",
-        "overlap",
         "sharp_bound",
         "start_time",
         "theorem_bound",
-        "total_variation",
         "transition_matrix",
     ),
     "widgets": ("Explorer", "HierarchyTree", "SeparationCurves"),
