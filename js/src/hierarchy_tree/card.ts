@@ -1,0 +1,87 @@
+/** The card of a vertex: its numbers, and how each is known. Text only, never markup. */
+
+import { sayTime } from "../lib/clocks";
+import type { Clock } from "../lib/contract.gen";
+import { h } from "../lib/dom";
+import type { Tree, Vertex } from "./data";
+import type { ThumbSource } from "./thumbs";
+import { facts, status } from "./words";
+
+export interface CardOptions {
+  tree: Tree;
+  vertex: Vertex;
+  t: number;
+  eps: number;
+  clock: Clock;
+  colour: string;
+  thumbs: ThumbSource | null;
+}
+
+const HOW: Record<string, string> = {
+  exact: "closed form or quadrature",
+  certified: "a rigorous bracket",
+  estimated: "sampled, with its interval",
+};
+
+function portraits(options: CardOptions): HTMLElement | null {
+  const { thumbs, vertex, t, clock } = options;
+  if (thumbs === null) return null;
+  const figure = (address: string, caption: string) =>
+    h(
+      "figure",
+      {},
+      h("img", { src: address, alt: "", style: `aspect-ratio: ${thumbs.aspect}` }),
+      h("figcaption", {}, caption),
+    );
+  return h(
+    "div",
+    { class: "cw-portraits" },
+    figure(thumbs.mean(vertex.id), "mean"),
+    figure(thumbs.noised(vertex.id, t), `at ${sayTime(t, clock)}`),
+  );
+}
+
+/** Fill `into` with the card; what was there goes. */
+export function fillCard(into: HTMLElement, options: CardOptions): void {
+  const { tree, vertex, t, eps, clock, colour } = options;
+  const rows = facts(tree, vertex, t, eps, clock).flatMap((fact) => [
+    h("dt", {}, fact.name),
+    h(
+      "dd",
+      {},
+      h("span", {}, fact.value),
+      fact.how === ""
+        ? null
+        : h("span", { class: `cw-how cw-how-${fact.how}`, title: HOW[fact.how] }, fact.how),
+    ),
+  ]);
+  into.replaceChildren(
+    h(
+      "div",
+      { class: "cw-card-head" },
+      h("span", { class: "cw-swatch", style: `background:${colour}` }),
+      h("strong", {}, vertex.parent === -1 ? "nothing decided" : vertex.label),
+      h(
+        "span",
+        { class: "cw-card-note" },
+        `weight ${vertex.weight.toFixed(2)} · ${countWords(vertex)} · ${status(tree, vertex, t)}`,
+      ),
+    ),
+    ...[portraits(options)].filter((node) => node !== null),
+    h("dl", {}, ...rows),
+  );
+}
+
+function countWords(v: Vertex): string {
+  return v.subset.length === 1 ? "1 component" : `${v.subset.length} components`;
+}
+
+/** Put a card near a point of the stage without leaving it. */
+export function placeCard(card: HTMLElement, stage: HTMLElement, x: number, y: number): void {
+  card.hidden = false;
+  const room = { w: stage.clientWidth, h: stage.clientHeight };
+  const size = { w: card.offsetWidth, h: card.offsetHeight };
+  const left = x + 18 + size.w <= room.w ? x + 18 : Math.max(4, x - 18 - size.w);
+  const top = Math.min(Math.max(4, y - size.h / 2), Math.max(4, room.h - size.h - 4));
+  card.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
+}

@@ -1,0 +1,209 @@
+/** The lower panel (decided fraction of each feature), the time axis and the time cursor. */
+import { CLOCKS, compact, sayTime, ticks } from "../lib/clocks";
+import { DASHES, LINES } from "../lib/colour";
+import type { Feature } from "./data";
+import { halfTime, valueAt } from "./draw";
+import { curveLabels } from "./labels";
+import { bandPath } from "./layout";
+import type { Picture } from "./picture";
+import type { Scene } from "./scene";
+
+const f = (value: number) => Math.round(value * 10) / 10;
+
+const level = (scene: Scene) => (fraction: number) => {
+  const { curvesTop, curvesBottom } = scene.frame;
+  return curvesBottom - Math.min(1, Math.max(0, fraction)) * (curvesBottom - curvesTop);
+};
+
+export function drawCurves(picture: Picture, scene: Scene): void {
+  const { curves, base, tree, settings, frame } = scene;
+  const y = level(scene);
+  const xs = Float64Array.from(tree.times, base.x);
+  const inks = LINES[settings.scheme];
+  const path = (values: ArrayLike<number>) =>
+    Array.from(xs, (x, i) => `${f(x)},${f(y(values[i]!))}`).join("L");
+  picture.curves
+    .selectAll<SVGPathElement, Feature>("path.cw-band")
+    .data(curves)
+    .join("path")
+    .attr("class", "cw-band")
+    .attr("fill", (_, i) => inks[i % inks.length]!)
+    .attr("d", (c) => bandPath(xs, Array.from(c.low, y), Array.from(c.high, y)));
+  picture.curves
+    .selectAll<SVGPathElement, Feature>("path.cw-curve")
+    .data(curves)
+    .join("path")
+    .attr("class", "cw-curve")
+    .attr("stroke", (_, i) => inks[i % inks.length]!)
+    .attr("stroke-dasharray", (_, i) => DASHES[i % DASHES.length]!)
+    .attr("d", (c) => `M${path(c.decided)}`);
+  const lines = curves.length === 0 ? [] : [0, 0.5, 1];
+  const grid = picture.curvesFrame
+    .selectAll<SVGGElement, number>("g")
+    .data(lines)
+    .join((enter) => {
+      const g = enter.append("g");
+      g.append("line");
+      g.append("text").attr("dy", "0.32em");
+      return g;
+    });
+  grid.select("line").attr("x1", frame.left).attr("x2", frame.right).attr("y1", y).attr("y2", y);
+  grid
+    .select("text")
+    .attr("x", frame.left - 5)
+    .attr("y", y)
+    .text((v) => `${100 * v}%`);
+  const heading =
+    tree.features.length > 0 ? "decided fraction of each feature" : "decided fraction";
+  picture.curvesFrame
+    .selectAll("text.cw-heading")
+    .data(lines.length > 0 ? [heading] : [])
+    .join("text")
+    .attr("class", "cw-heading")
+    .attr("x", frame.left)
+    .attr("y", frame.curvesTop - 8)
+    .text(String);
+}
+
+/** Half-way markers and direct labels: in screen pixels, so they keep their shape under zoom. */
+export function drawMarks(picture: Picture, scene: Scene): void {
+  const { curves, axis, tree, settings, frame } = scene;
+  const y = level(scene);
+  const inks = LINES[settings.scheme];
+  const ink = (c: Feature) => inks[curves.indexOf(c) % inks.length]!;
+  const inView = (x: number) => x >= frame.left - 1 && x <= frame.right + 1;
+  const marks = curves
+    .map((c) => ({ c, x: axis.x(halfTime(scene, c.decided)) }))
+    .filter((m) => inView(m.x));
+  picture.marks
+    .selectAll<SVGCircleElement, (typeof marks)[number]>("circle.cw-half")
+    .data(marks)
+    .join("circle")
+    .attr("class", "cw-half")
+    .attr("r", 3.6)
+    .attr("cx", (m) => m.x)
+    .attr("cy", y(0.5))
+    .attr("stroke", (m) => ink(m.c));
+  const bounds = {
+    x0: frame.left,
+    y0: frame.curvesTop - 10,
+    x1: frame.right,
+    y1: frame.curvesBottom,
+  };
+  const labels = curveLabels(tree, curves, axis.x, y, bounds, settings.measure);
+  picture.marks
+    .selectAll<SVGTextElement, (typeof labels)[number]>("text")
+    .data(labels)
+    .join("text")
+    .attr("class", "cw-curve-label")
+    .attr("dy", "0.35em")
+    .attr("x", (l) => l.x)
+    .attr("y", (l) => l.y)
+    .attr("text-anchor", (l) => l.anchor)
+    .style("fill", (l) => ink(l.feature))
+    .text((l) => l.text);
+}
+
+export function drawAxis(picture: Picture, scene: Scene): void {
+  const { axis, frame, settings } = scene;
+  const y = frame.curvesBottom;
+  const values = ticks(axis, Math.max(3, Math.floor((frame.right - frame.left) / 90)));
+  picture.axis
+    .selectAll<SVGLineElement, number>("line.cw-base")
+    .data([0])
+    .join("line")
+    .attr("class", "cw-base")
+    .attr("x1", frame.left)
+    .attr("x2", frame.right)
+    .attr("y1", y)
+    .attr("y2", y);
+  const marks = picture.axis
+    .selectAll<SVGGElement, number>("g")
+    .data(values, (v) => v)
+    .join((enter) => {
+      const g = enter.append("g");
+      g.append("line").attr("y2", 5);
+      g.append("text").attr("y", 16).attr("text-anchor", "middle");
+      return g;
+    })
+    .attr("transform", (v) => `translate(${f(axis.scale(v) as number)},${y})`);
+  marks.select("text").text((v) => compact(v));
+  const captions = [
+    { x: frame.left, text: "◂ noise", anchor: "start" },
+    {
+      x: (frame.left + frame.right) / 2,
+      text: frame.narrow
+        ? CLOCKS[settings.clock].name
+        : `${CLOCKS[settings.clock].name} — generation runs to the right`,
+      anchor: "middle",
+    },
+    { x: frame.right, text: "data ▸", anchor: "end" },
+  ];
+  picture.axis
+    .selectAll<SVGTextElement, (typeof captions)[number]>("text.cw-caption")
+    .data(captions)
+    .join("text")
+    .attr("class", "cw-caption")
+    .attr("x", (c) => c.x)
+    .attr("y", y + 33)
+    .attr("text-anchor", (c) => c.anchor)
+    .text((c) => c.text);
+}
+
+/** Parts of the cursor, made once; `moveCursor` only moves them. */
+export function makeCursor(picture: Picture): void {
+  const g = picture.cursor;
+  g.append("line").attr("class", "cw-cursor-line");
+  g.append("g").attr("class", "cw-cursor-dots").attr("aria-hidden", "true");
+  const handle = g
+    .append("g")
+    .attr("class", "cw-handle")
+    .attr("role", "slider")
+    .attr("tabindex", 0)
+    .attr("aria-label", "Time cursor");
+  handle.append("rect").attr("class", "cw-grip");
+  handle.append("rect").attr("class", "cw-pill").attr("rx", 11).attr("height", 22);
+  handle.append("text").attr("class", "cw-pill-text").attr("dy", "0.35em");
+}
+
+export function moveCursor(picture: Picture, scene: Scene, t: number, sentence: string): void {
+  const { axis, frame, settings, curves, tree } = scene;
+  const g = picture.cursor;
+  const x = axis.x(t);
+  const shown = tree.order.length > 1 && x >= frame.left - 0.5 && x <= frame.right + 0.5;
+  g.attr("display", shown ? null : "none");
+  if (!shown) return;
+  const text = sayTime(t, settings.clock);
+  const width = settings.measure(text, 11.5, true) + 22;
+  const centre = Math.min(Math.max(x, frame.left + width / 2), frame.right - width / 2);
+  g.select(".cw-cursor-line")
+    .attr("x1", x)
+    .attr("x2", x)
+    .attr("y1", 25)
+    .attr("y2", frame.curvesBottom);
+  g.select(".cw-pill")
+    .attr("x", centre - width / 2)
+    .attr("y", 5)
+    .attr("width", width);
+  g.select(".cw-pill-text").attr("x", centre).attr("y", 16).text(text);
+  g.select(".cw-grip")
+    .attr("x", x - 8)
+    .attr("y", 4)
+    .attr("width", 16)
+    .attr("height", frame.curvesBottom - 4);
+  g.select(".cw-handle")
+    .attr("aria-valuemin", 0)
+    .attr("aria-valuemax", tree.tMax)
+    .attr("aria-valuenow", Number(t.toFixed(4)))
+    .attr("aria-valuetext", sentence);
+  const inks = LINES[settings.scheme];
+  const y = level(scene);
+  g.select(".cw-cursor-dots")
+    .selectAll("circle")
+    .data(curves)
+    .join("circle")
+    .attr("r", 3)
+    .attr("cx", x)
+    .attr("cy", (c) => y(valueAt(scene, c.decided, t)))
+    .attr("fill", (_, i) => inks[i % inks.length]!);
+}

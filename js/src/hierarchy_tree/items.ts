@@ -1,0 +1,86 @@
+/** The vertices as things to point at and to stand on: `treeitem`s with a roving tab stop. */
+
+import { isCertified, type Vertex } from "./data";
+import type { Item } from "./draw";
+import type { Picture } from "./picture";
+import type { Scene } from "./scene";
+import { spoken } from "./words";
+
+/** Nearest ancestor among the items shown. */
+function shownParent(scene: Scene, v: Vertex, shown: Set<number>): number {
+  let id = v.parent;
+  while (id !== -1 && !shown.has(id)) id = scene.tree.vertices[id]!.parent;
+  return id;
+}
+
+export function drawItems(
+  picture: Picture,
+  scene: Scene,
+  items: Item[],
+  focus: number | null,
+  eps: number,
+): void {
+  const shown = new Set(items.map((i) => i.vertex.id));
+  const families = new Map<number, number[]>();
+  const depth = new Map<number, number>();
+  for (const { vertex } of items) {
+    const parent = shownParent(scene, vertex, shown);
+    depth.set(vertex.id, (depth.get(parent) ?? 0) + 1);
+    families.set(parent, [...(families.get(parent) ?? []), vertex.id]);
+  }
+  const stop = focus !== null && shown.has(focus) ? focus : items[0]?.vertex.id;
+  const { clock, collapsed } = scene.settings;
+  picture.items.attr("transform", `translate(0,${scene.frame.top})`);
+  picture.items
+    .selectAll<SVGPathElement, Item>("path")
+    .data(items, (i) => i.vertex.id)
+    .join("path")
+    .attr("class", "cw-item")
+    .attr("role", "treeitem")
+    .attr("d", (i) => i.d)
+    .attr("data-vertex", (i) => i.vertex.id)
+    .attr("data-certified", (i) => String(isCertified(i.vertex, eps)))
+    .attr("tabindex", (i) => (i.vertex.id === stop ? 0 : -1))
+    .attr("aria-level", (i) => depth.get(i.vertex.id)!)
+    .attr("aria-expanded", (i) =>
+      i.vertex.children.length === 0 ? null : String(!collapsed.has(i.vertex.id)),
+    )
+    .attr("aria-setsize", (i) => families.get(shownParent(scene, i.vertex, shown))!.length)
+    .attr("aria-posinset", (i) => {
+      const family = families.get(shownParent(scene, i.vertex, shown))!;
+      return family.indexOf(i.vertex.id) + 1;
+    })
+    .attr("aria-label", (i) => spoken(scene.tree, i.vertex, eps, clock))
+    .order();
+}
+
+/** Dim what does not belong to `active`; outline what is selected and what has the focus. */
+export function highlight(
+  picture: Picture,
+  scene: Scene,
+  active: readonly number[],
+  selection: readonly number[],
+  selected: number | null,
+  focus: number | null,
+): void {
+  const all = active.length === 0 || active.length === scene.tree.order.length;
+  const lit = new Set(active);
+  const chosen = new Set(selection);
+  picture.streams
+    .selectAll<SVGPathElement, { component: number }>("path")
+    .classed("cw-off", (s) => !all && !lit.has(s.component))
+    .classed("cw-chosen", (s) => chosen.has(s.component));
+  picture.soft
+    .selectAll<SVGPathElement, { component: number }>("path")
+    .classed("cw-off", (s) => !all && !lit.has(s.component));
+  const off = (v: Vertex) => !all && !v.subset.some((i) => lit.has(i));
+  picture.ends
+    .selectAll<SVGGElement, { vertex: Vertex }>("g")
+    .classed("cw-off", (l) => off(l.vertex))
+    .classed("cw-on", (l) => !all && !off(l.vertex));
+  picture.items
+    .selectAll<SVGPathElement, Item>("path")
+    .attr("aria-selected", (i) => String(i.vertex.id === selected))
+    .classed("cw-selected", (i) => i.vertex.id === selected)
+    .classed("cw-focus", (i) => i.vertex.id === focus);
+}

@@ -1,0 +1,131 @@
+/** Certified plateaus and critical windows at a given ε, read from the tabulated times. Pure. */
+import { locate, type Row } from "../lib/interp";
+import { isCertified, type Tree, type Vertex } from "./data";
+
+export interface Plateau {
+  /** Noise end of the plateau (T_start); Infinity at the root. */
+  start: number;
+  startLow: number;
+  startHigh: number;
+  /** Data end (T_end); 0 for a single component. */
+  end: number;
+  endLow: number;
+  endHigh: number;
+}
+
+/** A table row at ε: linear in log ε; where one neighbour has no value the other one counts. */
+function atEps(grid: Row, values: Row, eps: number): number {
+  const n = grid.length;
+  if (n === 0) return Number.NaN;
+  const i = n === 1 ? 0 : locate(grid, eps);
+  const j = Math.min(n - 1, i + 1);
+  const [a, b] = [values[i]!, values[j]!];
+  if (Number.isNaN(a)) return b;
+  if (Number.isNaN(b) || a === b) return a;
+  const f = (Math.log(eps) - Math.log(grid[i]!)) / (Math.log(grid[j]!) - Math.log(grid[i]!));
+  return a + Math.min(1, Math.max(0, f)) * (b - a);
+}
+
+/** The plateau of `v` at ε, or null when `v` is not certified there. */
+export function plateauAt(tree: Tree, v: Vertex, eps: number): Plateau | null {
+  if (!isCertified(v, eps)) return null;
+  const read = (values: Row, otherwise: number) => {
+    const value = atEps(tree.epsGrid, values, eps);
+    return Number.isNaN(value) ? otherwise : value;
+  };
+  const root = v.parent === -1;
+  const single = v.subset.length === 1;
+  const start = root ? Number.POSITIVE_INFINITY : read(v.tStart, Number.NaN);
+  const end = single ? 0 : read(v.tEnd, Number.NaN);
+  if (Number.isNaN(start) || Number.isNaN(end)) return null;
+  return {
+    start,
+    startLow: root ? start : read(v.tStartLow, start),
+    startHigh: root ? start : read(v.tStartHigh, start),
+    end,
+    endLow: single ? 0 : read(v.tEndLow, end),
+    endHigh: single ? 0 : read(v.tEndHigh, end),
+  };
+}
+
+export interface CertifiedNode {
+  vertex: Vertex;
+  plateau: Plateau;
+  /** Nearest certified ancestor. */
+  parent: CertifiedNode | null;
+  children: CertifiedNode[];
+}
+
+/** The certified tree at ε: the certified vertices, linked among themselves, in preorder. */
+export function certifiedTree(tree: Tree, eps: number, hidden?: Set<number>): CertifiedNode[] {
+  const nodes: CertifiedNode[] = [];
+  const nearest: Array<CertifiedNode | null> = new Array(tree.vertices.length).fill(null);
+  for (const v of tree.vertices) {
+    const parent = v.parent === -1 ? null : nearest[v.parent]!;
+    nearest[v.id] = parent;
+    if (hidden?.has(v.id)) continue;
+    const plateau = plateauAt(tree, v, eps);
+    if (plateau === null) continue;
+    const node: CertifiedNode = { vertex: v, plateau, parent, children: [] };
+    parent?.children.push(node);
+    nearest[v.id] = node;
+    nodes.push(node);
+  }
+  return nodes;
+}
+
+/** How many vertices are certified at ε, and the smallest ε at which one below the root is. */
+export function census(tree: Tree, eps: number): { count: number; first: Vertex | null } {
+  let first: Vertex | null = null;
+  let count = 0;
+  for (const v of tree.vertices) {
+    if (isCertified(v, eps)) count += 1;
+    if (v.parent === -1 || v.epsStar === null) continue;
+    if (first?.epsStar == null || v.epsStar.value < first.epsStar.value) first = v;
+  }
+  return { count, first };
+}
+
+export interface DendrogramRow {
+  node: CertifiedNode;
+  y: number;
+  /** Noise end and data end of the plateau in pixels, inside the axis. */
+  x0: number;
+  x1: number;
+  /** No certified vertex below. */
+  terminal: boolean;
+}
+
+export interface DendrogramLink {
+  parent: DendrogramRow;
+  child: DendrogramRow;
+}
+
+/**
+ * Node-link drawing on the same axis: bars are plateaus, links between them are critical windows.
+ * Heights follow the stacking order and do not depend on ε, so that dragging ε moves no node.
+ */
+export function dendrogramLayout(
+  tree: Tree,
+  nodes: CertifiedNode[],
+  x: (t: number) => number,
+  height: number,
+): { rows: DendrogramRow[]; links: DendrogramLink[] } {
+  const slot = height / Math.max(1, tree.order.length);
+  const rows = nodes.map((node): DendrogramRow => {
+    const { vertex: v, plateau } = node;
+    return {
+      node,
+      y: slot * ((v.first + v.last + 1) / 2),
+      x0: x(Math.min(plateau.start, tree.tMax)),
+      x1: x(Math.max(0, Math.min(plateau.end, tree.tMax))),
+      terminal: node.children.length === 0,
+    };
+  });
+  const byNode = new Map(rows.map((r) => [r.node, r]));
+  const links = rows.flatMap((child) => {
+    const parent = child.node.parent === null ? undefined : byNode.get(child.node.parent);
+    return parent === undefined ? [] : [{ parent, child }];
+  });
+  return { rows, links };
+}

@@ -1,0 +1,391 @@
+/**
+ * One view of the model: keeps the scene, decides what a change touches, draws it in the next frame.
+ * Pointer and key handling live in `gestures.ts`; this file knows no events of the page but resize.
+ */
+import { CLOCKS } from "../lib/clocks";
+import type { Scheme } from "../lib/colour";
+import { toHex } from "../lib/colour";
+import type { State } from "../lib/contract.gen";
+import { frameScheduler, throttle } from "../lib/dom";
+import type { Host } from "../lib/host";
+import { canvasMeasure, type Measure } from "../lib/text";
+import { resolveScheme, watchScheme } from "../lib/theme";
+import { fillCard, placeCard } from "./card";
+import { type Chrome, makeChrome } from "./chrome";
+import { decodeTree, type Tree, type Vertex, vertexOf } from "./data";
+import {
+  drawBrackets,
+  drawEnds,
+  drawInnerLabels,
+  drawStreams,
+  type Item,
+  placeRiver,
+  riverAnchors,
+  riverItems,
+} from "./draw";
+import {
+  type Dendrogram,
+  dendrogramItems,
+  drawDendrogram,
+  layoutDendrogram,
+} from "./draw_dendrogram";
+import { drawAxis, drawCurves, drawMarks, makeCursor, moveCursor } from "./draw_panel";
+import { drawItems, highlight } from "./items";
+import { makePicture, type Picture } from "./picture";
+import { makeScene, type Scene, type Zoom, zoomed } from "./scene";
+import { makeTable } from "./table";
+import { ThumbSource } from "./thumbs";
+import { censusWords, sentence } from "./words";
+
+/** What a change touches; later ones are implied by earlier ones. */
+export const LAYOUT = 1;
+export const ZOOM = 2;
+export const EPS = 4;
+export const TIME = 8;
+export const MARK = 16;
+
+const TOUCHES: Partial<Record<keyof State, number>> = {
+  selected: MARK | TIME,
+  time: TIME,
+  eps: EPS,
+  clock: LAYOUT,
+  view: LAYOUT,
+  collapsed: LAYOUT,
+  height: LAYOUT,
+  theme: LAYOUT,
+  show_table: TIME,
+};
+
+const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
+const FOLD_MS = 320;
+
+export class View {
+  tree: Tree;
+  scene: Scene | null = null;
+  items: Item[] = [];
+  zoom: Zoom = { k: 1, x: 0 };
+  hover: { id: number; x: number; y: number } | null = null;
+  focus: number | null = null;
+  readonly chrome: Chrome;
+  readonly picture: Picture;
+  /** Called after each layout, so that gestures can follow the frame. */
+  onLayout: () => void = () => {};
+
+  private dirty = 0;
+  private dendrogram: Dendrogram | null = null;
+  private thumbs: ThumbSource | null = null;
+  private scheme: Scheme = "light";
+  private width = 0;
+  private folding = new Map<number, { to: 0 | 1; start: number }>();
+  private folded = new Set<number>();
+  private cleanups: Array<() => void> = [];
+  private measure: Measure;
+  private frames = frameScheduler(() => this.draw());
+  private saver: ReturnType<typeof throttle>;
+  private lateTable: ReturnType<typeof setTimeout> | undefined;
+  private lateLive: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    readonly host: Host,
+    readonly el: HTMLElement,
+  ) {
+    this.tree = decodeTree(host.get("data"));
+    this.chrome = makeChrome(el);
+    this.picture = makePicture(this.chrome.stage, this.tree.title);
+    this.measure = canvasMeasure(document, FONT);
+    this.saver = throttle(() => host.save_changes(), 60);
+    makeCursor(this.picture);
+    this.adopt(this.tree);
+    this.folded = new Set(host.get("collapsed"));
+    this.listen();
+    this.watchSize();
+  }
+
+  /** Time of the cursor; until it is placed it rests where the first split is half decided. */
+  get time(): number {
+    const t = this.host.get("time");
+    const rest = this.tree.vertices[0]!.half?.value ?? this.tree.tMax / 2;
+    return Math.min(this.tree.tMax, Math.max(0, t ?? rest));
+  }
+
+  get selected(): Vertex | undefined {
+    return vertexOf(this.tree, this.host.get("selected"));
+  }
+
+  /** Change a trait here and now; the kernel hears of it at most every 60 ms, the newest last. */
+  put<K extends keyof State>(name: K, value: State[K]): void {
+    this.host.set(name, value);
+    this.saver.ask();
+  }
+
+  settle(): void {
+    this.saver.flush();
+  }
+
+  ask(what: number): void {
+    this.dirty |= what;
+    this.frames.ask();
+  }
+
+  destroy(): void {
+    for (const cleanup of this.cleanups.splice(0)) cleanup();
+    this.frames.cancel();
+    this.saver.flush();
+    clearTimeout(this.lateTable);
+    clearTimeout(this.lateLive);
+    this.chrome.root.remove();
+  }
+
+  addCleanup(cleanup: () => void): void {
+    this.cleanups.push(cleanup);
+  }
+
+  /** Take new data; throws, and keeps the old picture, when they cannot be drawn. */
+  replace(data: State["data"]): void {
+    this.adopt(decodeTree(data));
+    this.hover = null;
+    this.focus = null;
+    this.folding.clear();
+    this.folded = new Set(this.host.get("collapsed"));
+    this.ask(LAYOUT);
+  }
+
+  private adopt(tree: Tree): void {
+    this.tree = tree;
+    this.thumbs = tree.thumbnails === null ? null : new ThumbSource(tree.thumbnails);
+    this.chrome.title.textContent = tree.title;
+    const grid = tree.epsGrid;
+    const [lo, hi] = [Math.log10(grid[0] ?? 0.005), Math.log10(grid[grid.length - 1] ?? 0.5)];
+    this.chrome.slider.min = lo.toFixed(4);
+    this.chrome.slider.max = hi.toFixed(4);
+    this.chrome.epsTicks.replaceChildren(
+      ...tree.vertices
+        .filter((v) => v.parent !== -1 && v.epsStar !== null && v.epsStar.value > 10 ** lo)
+        .map((v) => {
+          const mark = document.createElement("i");
+          mark.style.left = `${(100 * (Math.log10(v.epsStar!.value) - lo)) / (hi - lo)}%`;
+          return mark;
+        })
+        .filter((mark) => Number.parseFloat(mark.style.left) <= 100),
+    );
+    this.chrome.foot.hidden = tree.order.length === 1;
+  }
+
+  private listen(): void {
+    for (const [name, what] of Object.entries(TOUCHES)) {
+      const changed = () => {
+        if (name === "collapsed") this.startFolding();
+        this.ask(what);
+      };
+      this.host.on(`change:${name}`, changed);
+      this.cleanups.push(() => this.host.off(`change:${name}`, changed));
+    }
+    this.cleanups.push(watchScheme(document, () => this.ask(LAYOUT)));
+  }
+
+  private watchSize(): void {
+    const measureWidth = () => {
+      const width = this.chrome.stage.clientWidth;
+      if (width === 0 || width === this.width) return;
+      this.width = width;
+      this.dirty |= LAYOUT;
+      this.draw();
+    };
+    if (typeof ResizeObserver === "undefined") {
+      // No layout engine to ask: draw once at a common width.
+      this.width = 960;
+      this.dirty |= LAYOUT;
+      this.draw();
+      return;
+    }
+    const observer = new ResizeObserver(measureWidth);
+    observer.observe(this.chrome.stage);
+    this.cleanups.push(() => observer.disconnect());
+  }
+
+  private startFolding(): void {
+    const now = new Set(this.host.get("collapsed"));
+    const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? true;
+    if (!still && this.tree.order.length <= 60) {
+      const start = performance.now();
+      for (const v of this.tree.vertices) {
+        if (now.has(v.id) === this.folded.has(v.id)) continue;
+        this.folding.set(v.id, { to: now.has(v.id) ? 0 : 1, start });
+      }
+    }
+    this.folded = now;
+  }
+
+  /** How open each split is now; asks for another frame while any is moving. */
+  private openness(): (id: number) => number {
+    const now = performance.now();
+    const moving = new Map<number, number>();
+    for (const [id, { to, start }] of this.folding) {
+      const p = Math.min(1, (now - start) / FOLD_MS);
+      const eased = p * p * (3 - 2 * p);
+      moving.set(id, to === 1 ? eased : 1 - eased);
+      if (p >= 1) this.folding.delete(id);
+    }
+    if (moving.size > 0) queueMicrotask(() => this.ask(LAYOUT));
+    return (id) => moving.get(id) ?? (this.folded.has(id) ? 0 : 1);
+  }
+
+  private draw(): void {
+    if (this.width === 0) return;
+    const dirty = this.scene === null ? LAYOUT : this.dirty;
+    this.dirty = 0;
+    if (dirty & LAYOUT) this.drawLayout();
+    if (dirty & (LAYOUT | ZOOM)) this.drawZoom();
+    if (dirty & (LAYOUT | ZOOM | EPS)) this.drawEps(dirty);
+    if (dirty & (LAYOUT | ZOOM | EPS | TIME)) this.drawTime();
+    this.drawMark();
+  }
+
+  private drawLayout(): void {
+    const { host, picture, chrome } = this;
+    this.scheme = resolveScheme(host.get("theme"), document);
+    chrome.root.dataset.scheme = this.scheme;
+    chrome.root.dataset.forced = String(host.get("theme") !== "auto");
+    chrome.root.dataset.narrow = String(this.width < 560);
+    const height = host.get("height");
+    picture.svg
+      .attr("viewBox", `0 0 ${this.width} ${height}`)
+      .attr("width", this.width)
+      .attr("height", height);
+    this.scene = makeScene(this.tree, {
+      width: this.width,
+      height,
+      clock: host.get("clock"),
+      view: host.get("view"),
+      scheme: this.scheme,
+      collapsed: this.folded,
+      openness: this.openness(),
+      measure: this.measure,
+      zoom: this.zoom,
+    });
+    drawStreams(picture, this.scene);
+    drawCurves(picture, this.scene);
+    for (const [id, b] of chrome.views)
+      b.setAttribute("aria-pressed", String(id === host.get("view")));
+    for (const [id, b] of chrome.clocks)
+      b.setAttribute("aria-pressed", String(id === host.get("clock")));
+    this.onLayout();
+  }
+
+  private drawZoom(): void {
+    const scene = zoomed(this.scene!, this.zoom);
+    this.scene = scene;
+    placeRiver(this.picture, scene);
+    drawMarks(this.picture, scene);
+    drawAxis(this.picture, scene);
+    drawInnerLabels(this.picture, scene, this.thumbs);
+    this.chrome.zoomReset.disabled = this.zoom.k === 1;
+    this.chrome.zoomOut.disabled = this.zoom.k === 1;
+    if (scene.settings.view === "river") {
+      drawEnds(this.picture, scene, this.thumbs, riverAnchors(scene));
+      this.setItems(riverItems(scene));
+    }
+  }
+
+  private drawEps(dirty: number): void {
+    const scene = this.scene!;
+    const eps = this.host.get("eps");
+    const tree = scene.settings.view === "dendrogram";
+    if (tree) {
+      this.dendrogram = layoutDendrogram(scene, eps);
+      const ends = this.dendrogram.rows
+        .filter((r) => r.terminal)
+        .map((r) => ({ vertex: r.node.vertex, anchor: r.y }))
+        .sort((a, b) => a.anchor - b.anchor);
+      drawEnds(this.picture, scene, this.thumbs, ends);
+      this.setItems(dendrogramItems(scene, this.dendrogram));
+    }
+    if (tree || dirty & LAYOUT) drawDendrogram(this.picture, scene, tree ? this.dendrogram : null);
+    drawBrackets(this.picture, scene, eps);
+    const { slider, epsValue, census } = this.chrome;
+    if (
+      document.activeElement !== slider ||
+      Math.abs(10 ** slider.valueAsNumber - eps) > 0.01 * eps
+    ) {
+      slider.value = String(Math.log10(eps));
+    }
+    const words = eps.toFixed(eps < 0.0995 ? 3 : 2);
+    epsValue.textContent = words;
+    slider.setAttribute("aria-valuetext", `ε = ${words}`);
+    census.textContent = censusWords(this.tree, eps);
+  }
+
+  private setItems(items: Item[]): void {
+    this.items = items;
+    drawItems(this.picture, this.scene!, items, this.focus, this.host.get("eps"));
+  }
+
+  private drawTime(): void {
+    const scene = this.scene!;
+    const { chrome } = this;
+    const clock = this.host.get("clock");
+    const words = sentence(this.tree, this.time, clock, this.selected ?? null);
+    if (chrome.say.textContent !== words) {
+      chrome.say.textContent = words;
+      clearTimeout(this.lateLive);
+      this.lateLive = setTimeout(() => {
+        chrome.live.textContent = words;
+      }, 600);
+    }
+    moveCursor(this.picture, scene, this.time, words);
+    const open = this.host.get("show_table");
+    chrome.tableButton.setAttribute("aria-pressed", String(open));
+    chrome.table.hidden = !open;
+    clearTimeout(this.lateTable);
+    if (open) {
+      const build = () =>
+        chrome.table.replaceChildren(makeTable(this.tree, this.time, this.host.get("eps"), clock));
+      if (chrome.table.childElementCount === 0) build();
+      else this.lateTable = setTimeout(build, 120);
+    }
+  }
+
+  private drawMark(): void {
+    const scene = this.scene!;
+    const { chrome } = this;
+    const selection = this.host.get("selected");
+    const chosen = this.selected;
+    const pointed = this.hover?.id ?? this.focus;
+    const active = pointed === null ? undefined : this.tree.vertices[pointed];
+    highlight(
+      this.picture,
+      scene,
+      active?.subset ?? selection,
+      selection,
+      chosen?.id ?? null,
+      this.focus,
+    );
+    chrome.inspector.hidden = selection.length === 0;
+    if (chosen !== undefined) fillCard(chrome.inspectorBody, this.cardOf(chosen));
+    else if (selection.length > 0) {
+      const names = selection.map((i) => this.tree.components[i]?.label ?? String(i));
+      chrome.inspectorBody.textContent = `Selected, though not a vertex of the tree: ${names.join(", ")}.`;
+    }
+    const item = this.items.find((i) => i.vertex.id === pointed);
+    if (active === undefined || item === undefined || active.id === chosen?.id) {
+      chrome.card.hidden = true;
+      return;
+    }
+    fillCard(chrome.card, this.cardOf(active));
+    const at = this.hover ?? { x: item.cx, y: item.cy };
+    placeCard(chrome.card, chrome.stage, at.x, at.y);
+  }
+
+  private cardOf(vertex: Vertex) {
+    const clock = this.host.get("clock");
+    return {
+      tree: this.tree,
+      vertex,
+      t: this.time,
+      eps: this.host.get("eps"),
+      clock: clock in CLOCKS ? clock : "t",
+      colour: toHex(this.scene!.river.colours[vertex.id]!),
+      thumbs: this.thumbs,
+    } as const;
+  }
+}

@@ -1,0 +1,192 @@
+/** What the picture says, in words. Every number comes with how it is known. Pure. */
+import { CLOCKS, compact, sayTime } from "../lib/clocks";
+import type { Clock, Method, WireEstimate } from "../lib/contract.gen";
+import { lerpAt, type Row } from "../lib/interp";
+import { arrived, type Interval, type Tree, type Vertex } from "./data";
+import { census, type Plateau, plateauAt } from "./plateaus";
+
+export interface Fact {
+  name: string;
+  value: string;
+  /** "exact", "certified", "estimated", or "" where the question does not arise. */
+  how: Method | "";
+}
+
+/** A fraction in per cent; never rounds something short of certainty up to 100 %. */
+export function percent(fraction: number): string {
+  if (!Number.isFinite(fraction)) return "–";
+  const p = 100 * Math.min(1, Math.max(0, fraction));
+  if (p >= 99.95) return "100 %";
+  if (p > 99.5) return "> 99 %";
+  if (p > 0.05 && p < 0.5) return "< 1 %";
+  return `${Math.round(p)} %`;
+}
+
+function stage(fraction: number): string {
+  if (fraction >= 0.95) return `decided (${percent(fraction)})`;
+  if (fraction <= 0.05) return `not yet decided (${percent(fraction)})`;
+  return `${percent(fraction)} decided`;
+}
+
+/** "a", "a and b", "a, b and c". */
+export function listing(parts: string[]): string {
+  if (parts.length < 2) return parts.join("");
+  return `${parts.slice(0, -1).join(", ")} and ${parts[parts.length - 1]}`;
+}
+
+/** A vertex as a set; its label does not break across lines. */
+const set = (v: Vertex) => `{${v.label.replaceAll(" · ", "\u00a0·\u00a0")}}`;
+
+/** The finest vertex on the way to the heaviest component that is already decided at `t`. */
+export function decidedAt(tree: Tree, t: number): Vertex {
+  let v = tree.vertices[0]!;
+  for (;;) {
+    if (v.children.length === 0 || lerpAt(tree.times, v.decided, t) < 0.5) return v;
+    const children = v.children.map((id) => tree.vertices[id]!);
+    v = children.reduce((a, b) => (b.weight > a.weight ? b : a));
+  }
+}
+
+/** The sentence under the time cursor. `subject` is the selected vertex, if any. */
+export function sentence(tree: Tree, t: number, clock: Clock, subject: Vertex | null): string {
+  if (tree.order.length === 1) return "One component: there is nothing to decide.";
+  const head = `${sayTime(t, clock)} — `;
+  const parts =
+    tree.features.length > 0
+      ? tree.features.map((f) => `${f.name} ${stage(lerpAt(tree.times, f.decided, t))}`)
+      : [
+          `the choice among ${tree.vertices[0]!.children.length} branches ${stage(lerpAt(tree.times, tree.vertices[0]!.decided, t))}`,
+        ];
+  const v = subject ?? decidedAt(tree, t);
+  if (v.parent === -1) {
+    return `${head}${listing(parts)}.`;
+  }
+  const back = lerpAt(tree.times, v.retention, t);
+  return (
+    `${head}${listing(parts)}; a sample headed for ${set(v)} ` +
+    `returns to it with probability ${probability(back)}.`
+  );
+}
+
+export function probability(p: number): string {
+  if (p > 0.995 && p < 0.9995) return "> 0.99";
+  if (p >= 0.9995) return "1.00";
+  return p.toFixed(2);
+}
+
+/** "7 of 15 vertices" for the ε slider; says where the first appears when there is none. */
+export function censusWords(tree: Tree, eps: number): string {
+  const { count, first } = census(tree, eps);
+  const e = eps.toFixed(eps < 0.01 ? 3 : 2);
+  if (tree.order.length === 1) return "one component: nothing to decide";
+  if (count > 1) return `certified at ε = ${e}: ${count} of ${tree.vertices.length} vertices`;
+  if (first?.epsStar == null) return `certified at ε = ${e}: only the root; no ε below 1 adds one`;
+  const at = first.epsStar.value;
+  return (
+    `certified at ε = ${e}: only the root. The first plateau, ${set(first)}, ` +
+    `appears at ε = ${at.toFixed(at < 0.01 ? 4 : 3)}`
+  );
+}
+
+/** "2.37 [2.31, 2.44]", the bracket left out where it is no wider than the digits shown. */
+export function withBracket(e: Interval, say: (value: number) => string): string {
+  const [value, low, high] = [say(e.value), say(e.low), say(e.high)];
+  return low === value && high === value ? value : `${value} [${low}, ${high}]`;
+}
+
+/** How an interval without a named method is known: a point is exact, a width is an estimate. */
+const widthMethod = (e: Interval): Method => (e.high - e.low < 1e-9 ? "exact" : "estimated");
+
+const at = (tree: Tree, value: Row, low: Row, high: Row, t: number): Interval => ({
+  value: lerpAt(tree.times, value, t),
+  low: lerpAt(tree.times, low, t),
+  high: lerpAt(tree.times, high, t),
+});
+
+function plateauFact(tree: Tree, plateau: Plateau, eps: number, clock: Clock): Fact {
+  const to = CLOCKS[clock].to;
+  const say = (t: number) => compact(to(t));
+  const wide = (value: number, low: number, high: number) =>
+    withBracket(
+      clock === "alpha_bar" || clock === "log_snr"
+        ? { value, low: high, high: low }
+        : { value, low, high },
+      say,
+    );
+  const end = wide(plateau.end, plateau.endLow, plateau.endHigh);
+  const start = wide(plateau.start, plateau.startLow, plateau.startHigh);
+  return {
+    name: `plateau at ε = ${eps.toFixed(2)}`,
+    value: `${CLOCKS[clock].symbol} from ${start} to ${end}`,
+    how: tree.plateauMethod,
+  };
+}
+
+function starFact(star: WireEstimate | null): Fact {
+  if (star === null) return { name: "ε*", value: "no ε below 1", how: "" };
+  return {
+    name: "ε*, where it first appears",
+    value: withBracket(star, (x) => (x < 1e-4 ? "< 0.0001" : compact(x))),
+    how: star.method,
+  };
+}
+
+/** The facts on a vertex's card, at cursor time `t` and ε. */
+export function facts(tree: Tree, v: Vertex, t: number, eps: number, clock: Clock): Fact[] {
+  const kind = CLOCKS[clock];
+  const out: Fact[] = [];
+  const plateau = plateauAt(tree, v, eps);
+  if (plateau !== null) out.push(plateauFact(tree, plateau, eps, clock));
+  else out.push({ name: `plateau at ε = ${eps.toFixed(2)}`, value: "none certified", how: "" });
+  if (v.parent !== -1) out.push(starFact(v.epsStar));
+  if (v.half !== null && v.children.length > 0) {
+    const half = {
+      value: kind.to(v.half.value),
+      low: kind.to(v.half.low),
+      high: kind.to(v.half.high),
+    };
+    if (half.low > half.high) [half.low, half.high] = [half.high, half.low];
+    out.push({
+      name: `splits in ${v.children.length}, half decided at`,
+      value: `${kind.symbol} = ${withBracket(half, (x) => compact(x))}`,
+      how: widthMethod(v.half),
+    });
+  }
+  if (v.children.length > 0) {
+    const d = at(tree, v.decided, v.decidedLow, v.decidedHigh, t);
+    out.push({
+      name: "its split at the cursor",
+      value: withBracket(d, percent),
+      how: widthMethod(d),
+    });
+  }
+  if (v.parent !== -1) {
+    const o = at(tree, v.overlap, v.overlapLow, v.overlapHigh, t);
+    out.push({
+      name: "overlap with the rest",
+      value: withBracket(o, (x) => compact(10 ** x, 2)),
+      how: widthMethod(o),
+    });
+    const back = lerpAt(tree.times, v.retention, t);
+    out.push({ name: "returns with probability", value: probability(back), how: "" });
+  }
+  return out;
+}
+
+/** One line for a screen reader standing on a vertex. */
+export function spoken(tree: Tree, v: Vertex, eps: number, clock: Clock): string {
+  const parts = [v.label, `weight ${v.weight.toFixed(2)}`];
+  if (v.children.length > 0) {
+    const half = v.half === null ? "" : `, half decided at ${sayTime(v.half.value, clock)}`;
+    parts.push(`splits in ${v.children.length}${half}`);
+  }
+  parts.push(plateauAt(tree, v, eps) === null ? "no certified plateau" : "certified plateau");
+  return parts.join("; ");
+}
+
+/** Whether to call a vertex decided at `t`, for its card's subtitle. */
+export function status(tree: Tree, v: Vertex, t: number): string {
+  if (v.parent === -1) return "everything";
+  const reached = arrived(tree, v, t);
+  return reached >= 0.5 ? "decided here" : "not yet decided here";
+}
