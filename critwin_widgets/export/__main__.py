@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from critwin_widgets.export._live import VIEW_MIME
-from critwin_widgets.export.html import execute_notebook, read_notebook, write_notebook
+from critwin_widgets.export.html import as_text, execute_notebook, is_still, read_notebook, write_notebook
 
 
 def decision_tables(node: Any) -> list[str]:
@@ -17,11 +17,9 @@ def decision_tables(node: Any) -> list[str]:
     for cell in node.cells:
         outputs = cell.get("outputs", [])
         for still, view in pairwise(outputs):
-            text = still.get("data", {}).get("text/plain")
-            if text and VIEW_MIME in view.get("data", {}) and "image/svg+xml" in still["data"]:
-                text = text if isinstance(text, str) else "".join(text)
-                if text not in tables:
-                    tables.append(text)
+            text = as_text(still.get("data", {}).get("text/plain", ""))
+            if is_still(still) and VIEW_MIME in view.get("data", {}) and text not in tables:
+                tables.append(text)
     return tables
 
 

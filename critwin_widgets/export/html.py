@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 _INSTALL = 'pip install "critwin-widgets[html]"'
+_STILL = "critwin-static"
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 _SOURCE = re.compile(r"""\bsrc\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
 
@@ -109,7 +110,8 @@ def write_notebook(node: NotebookNode, folder: Path, path: str | Path, title: st
 
 
 def _with_live_pictures(node: NotebookNode, page: Page) -> NotebookNode:
-    models = node.metadata.get("widgets", {}).get(STATE_MIME, {}).get("state", {})
+    # Taken out: nbconvert would write all of it into the page once more.
+    models = node.metadata.pop("widgets", {}).get(STATE_MIME, {}).get("state", {})
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs = _outputs(cell.outputs, models, page)
@@ -123,7 +125,7 @@ def _outputs(outputs: list[Any], models: dict[str, Any], page: Page) -> list[Any
         if view is None:
             kept.append(output)
             continue
-        still = kept[-1] if kept and _is_still(kept[-1]) else None
+        still = kept[-1] if kept and is_still(kept[-1]) else None
         states = stored_trees(models, view.get("model_id", ""))
         if states:
             if still is not None:
@@ -137,13 +139,13 @@ def _outputs(outputs: list[Any], models: dict[str, Any], page: Page) -> list[Any
     return kept
 
 
-def _is_still(output: Any) -> bool:
-    data = output.get("data", {})
-    return output.get("output_type") == "display_data" and "image/svg+xml" in data and "text/html" in data
+def is_still(output: Any) -> bool:
+    """Whether an output is the static picture that precedes each of our live views."""
+    return _STILL in as_text(output.get("data", {}).get("text/html", ""))
 
 
 def _still_html(still: Any) -> str:
-    return "" if still is None else _text(still["data"]["text/html"])
+    return "" if still is None else as_text(still["data"]["text/html"])
 
 
 def _html_output(like: Any, html: str) -> Any:
@@ -154,10 +156,11 @@ def _html_output(like: Any, html: str) -> Any:
 
 def _still(widget: Any) -> str:
     bundle = widget.static_bundle() if hasattr(widget, "static_bundle") else {}
-    return _text(bundle.get("text/html", ""))
+    return as_text(bundle.get("text/html", ""))
 
 
-def _text(value: str | list[str]) -> str:
+def as_text(value: str | list[str]) -> str:
+    """The text of a mime bundle's entry, which nbformat may keep as a list of lines."""
     return value if isinstance(value, str) else "".join(value)
 
 

@@ -65,11 +65,13 @@ class Desk:
         self.page.goto(address)
         self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
         self.page.evaluate("() => window.jupyterapp.restored")
-        self.page.evaluate(
-            "dark => window.jupyterapp.commands.execute('apputils:change-theme',"
-            " {theme: dark ? 'JupyterLab Dark' : 'JupyterLab Light'})",
-            self.dark,
-        )
+        self.use_theme(self.dark)
+
+    def use_theme(self, dark: bool) -> None:
+        """Switches JupyterLab's theme and waits until it is on."""
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']")
 
     def command(self, name: str) -> None:
         """Executes one of JupyterLab's commands and waits for it."""
@@ -80,7 +82,17 @@ class Desk:
         self.wait_for_kernel()
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        # Before the first cell starts, a notebook that was run before looks finished.
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'",
+            polling=20,
+        )
         self.wait_until_idle()
+
+    def restart_kernel(self) -> None:
+        """Restarts the kernel without asking, and waits until it is ready again."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        self.wait_for_kernel()
 
     def wait_for_kernel(self) -> None:
         """Waits until the notebook's kernel has answered."""

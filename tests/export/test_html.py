@@ -29,25 +29,28 @@ class Elements(HTMLParser):
         super().__init__()
         self.found: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self._script: dict[str, str | None] | None = None
+        self._script: list[str] | None = None
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
-        self._script = dict(attrs) if tag == "script" else None
+        self._script = [] if tag == "script" else None
 
     def handle_data(self, data: str) -> None:
+        # A long script arrives in several pieces.
         if self._script is not None:
-            self.scripts.append((self._script, data))
+            self._script.append(data)
 
     def handle_endtag(self, tag: str) -> None:
+        if self._script is not None:
+            self.scripts.append((self.found[-1][1], "".join(self._script)))
         self._script = None
 
 
 def still(text: str = "table") -> Any:
     picture = base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode()
     data = {
-        "text/html": f'<img alt="river" src="data:image/svg+xml;base64,{picture}">',
+        "text/html": f'<img class="critwin-static" alt="river" src="data:image/svg+xml;base64,{picture}">',
         "image/svg+xml": "<svg/>",
         "text/plain": text,
     }
