@@ -19,7 +19,8 @@ class Axis:
     """Maps OU time to pixels under a clock.
 
     Attributes:
-        clock: "t", "sigma" (log scale), "alpha_bar" or "log_snr".
+        clock: "t", "sigma" (log scale), "alpha_bar" (log scale when the picture reaches back to
+            where it is below 1e-3) or "log_snr".
         t_min: Smallest time shown on the clocks that are infinite at the data end.
         t_max: Time at the left end, in OU time.
         x0, x1: Pixels of the noise end and of the data end.
@@ -51,13 +52,18 @@ class Axis:
         left, right = self._coordinate(self.t_max), self._coordinate(self.t_data)
         return self._time(np.linspace(left, right, count))
 
-    def ticks(self, about: int = 8) -> list[tuple[float, str]]:
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the clock's values are spaced by their logarithm."""
+        return self.clock == "sigma" or (self.clock == "alpha_bar" and float(clocks.to_alpha_bar(self.t_max)) < 1e-3)
+
+    def ticks(self, about: int | None = None) -> list[tuple[float, str]]:
         """Positions and labels of round values."""
+        about = about or max(int((self.x1 - self.x0) / 85), 2)
         low, high = float(self._value(self.t_data)), float(self._value(self.t_max))
         low, high = min(low, high), max(low, high)
-        values = _log_ticks(low, high) if self.clock == "sigma" else _linear_ticks(low, high, about)
-        # Adding 0.0 turns a minus zero into a plain one.
-        places = [(float(self.x(self._time_of(v))), f"{v + 0.0:.6g}".replace("-", "−")) for v in values]
+        values = _log_ticks(low, high, about) if self.logarithmic else _linear_ticks(low, high, about)
+        places = [(float(self.x(self._time_of(v))), _short(v)) for v in values]
         return [(x, label) for x, label in places if self.x0 - 0.5 <= x <= self.x1 + 0.5]
 
     def show(self, t: float) -> str:
@@ -77,24 +83,21 @@ class Axis:
         return {
             "t": lambda: np.asarray(value, dtype=np.float64),
             "sigma": lambda: clocks.from_sigma(value),
-            "alpha_bar": lambda: clocks.from_alpha_bar(np.maximum(value, 1e-12)),
+            "alpha_bar": lambda: clocks.from_alpha_bar(np.maximum(value, 1e-300)),
             "log_snr": lambda: clocks.from_log_snr(value),
         }[self.clock]()
 
     def _coordinate(self, t):
         """A number that grows with noise and is drawn linearly."""
         value = self._value(t)
-        return {"t": value, "sigma": np.log(np.maximum(value, 1e-12)), "alpha_bar": -value, "log_snr": -value}[
-            self.clock
-        ]
+        if self.logarithmic:
+            value = np.log(np.maximum(value, 1e-300))
+        return -value if self.clock in ("alpha_bar", "log_snr") else value
 
     def _time(self, coordinate):
-        value = {
-            "t": coordinate,
-            "sigma": np.exp(coordinate),
-            "alpha_bar": -coordinate,
-            "log_snr": -coordinate,
-        }[self.clock]
+        value = -coordinate if self.clock in ("alpha_bar", "log_snr") else coordinate
+        if self.logarithmic:
+            value = np.exp(value)
         return np.clip(self._time_of(value), self.t_data, self.t_max)
 
 
@@ -134,7 +137,20 @@ def _linear_ticks(low: float, high: float, about: int) -> np.ndarray:
     return step * np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1)
 
 
-def _log_ticks(low: float, high: float) -> np.ndarray:
-    exponents = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    mantissas = (1.0, 2.0, 5.0) if len(exponents) <= 4 else (1.0,)
-    return np.array([m * 10.0**e for e in exponents for m in mantissas if low * 0.999 <= m * 10.0**e <= high * 1.001])
+def _log_ticks(low: float, high: float, about: int) -> np.ndarray:
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    mantissas = (1.0, 2.0, 5.0) if 3 * (last - first) <= max(about, 9) else (1.0,)
+    step = max(-(-(last - first) // about), 1)
+    powers = range(-(-first // step) * step, last + 1, step)
+    return np.array([m * 10.0**e for e in powers for m in mantissas if low * 0.999 <= m * 10.0**e <= high * 1.001])
+
+
+def power_of_ten(exponent: int) -> str:
+    """10 with a raised exponent."""
+    return "10" + "".join("⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".index(c)] for c in str(exponent))
+
+
+def _short(value: float) -> str:
+    if value > 0 and not 1e-3 <= value < 1e5 and np.isclose(np.log10(value) % 1, 0):
+        return power_of_ten(round(np.log10(value)))
+    return f"{value + 0.0:.6g}".replace("-", "−")  # adding 0.0 turns a minus zero into a plain one

@@ -1,7 +1,7 @@
 """What every static picture has around it: heading, axis, closing line."""
 
 from ._axis import CLOCK_NAMES, Axis
-from ._svg import fit_text, number, tag
+from ._svg import fit_text, number, tag, text_width
 from ._theme import Theme
 
 LEFT = 28.0
@@ -34,13 +34,14 @@ def small(x: float, y: float, text: str, theme: Theme, *, anchor: str | None = N
     return tag("text", place, text=text)
 
 
-def closing(text: str, theme: Theme, y: float, width: float) -> str:
-    """Sentences under the picture, broken into as many lines as they need, with ``y`` the first."""
+def closing(text: str, theme: Theme, y: float, width: float) -> tuple[str, float]:
+    """Sentences under the picture, in as many lines as they need from ``y`` on, and where the picture ends."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
-        if len(longer) * 11 * 0.56 > width - 2 * LEFT and lines[-1]:
+        if text_width(longer, 11.5) > width - 2 * LEFT and lines[-1]:
             lines.append(word)
         else:
             lines[-1] = longer
-    return "".join(small(LEFT, y + 15 * i, line, theme) for i, line in enumerate(lines[:3]))
+    lines = [fit_text(line, 11, width - LEFT) for line in lines]
+    return "".join(small(LEFT, y + 15 * i, line, theme) for i, line in enumerate(lines)), y + 15 * len(lines) + 5

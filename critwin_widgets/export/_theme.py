@@ -75,7 +75,7 @@ def tree_colours(children: Sequence[Sequence[int]], weights: Sequence[float], th
     pending: list[tuple[int, float, float, float, int]] = []
     centre = 62.0 - 0.5 * widths[0] if crowd else 0.0
     for j, (kid, width) in enumerate(zip(children[0], widths, strict=True)):
-        span = min(0.8 * width, max(76.0, 18.0 * leaves[kid]))
+        span = min(0.8 * width, max(76.0, 26.0 * leaves[kid]))
         shade = 0.045 * (-1) ** j if crowd > 4 else 0.0  # crowded neighbours also alternate in lightness
         pending.append((kid, centre + 0.5 * width, span, shade, 1))
         centre += width
@@ -88,8 +88,8 @@ def tree_colours(children: Sequence[Sequence[int]], weights: Sequence[float], th
         middles = (np.cumsum(share) - 0.5 * share) / (share.sum() or 1.0) - 0.5
         for middle, part, kid in zip(middles, share / (share.sum() or 1.0), kids, strict=True):
             lift = shade + (0.17 * float(middle) if depth >= 2 else 0.0)
-            turn = span * float(middle) if depth < 2 else 0.4 * span * float(middle)
-            pending.append((kid, centre + turn, 0.7 * span * float(part), lift, depth + 1))
+            turn = span * float(middle) * (1.0 if depth < 2 or len(kids) > 2 else 0.4)
+            pending.append((kid, centre + turn, 0.8 * span * float(part), lift, depth + 1))
     return colours
 
 
@@ -135,8 +135,8 @@ def contrast(first: str, second: str) -> float:
 
 
 def text_on(colour: str) -> str:
-    """White or near-black, whichever reads better on ``colour``; at least 4.5:1 on every colour."""
-    return max(("#ffffff", "#101317"), key=lambda ink: contrast(ink, colour))
+    """White or black, whichever reads better on ``colour``: one of them reaches 4.5:1 on every colour."""
+    return max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, colour))
 
 
 def _luminance(colour: str) -> float:

@@ -13,13 +13,28 @@ def certified_words(tree: Any, view: TreeView) -> str:
         return "One component: there is nothing to decide."
     inside = [i for i in view.plateaus if i != 0]
     if inside:
-        return (
-            f"Brackets: certified plateaus at ε = {tree.eps:g} ({len(view.plateaus)} of "
-            f"{len(view.subsets)} vertices). Gaps and colours: decided fraction. Stream width: weight."
-        )
-    later = [float(v.eps_star.value) for v in tree.vertices[1:] if np.isfinite(v.eps_star.value)]
+        found = f"{len(view.plateaus)} of {len(view.subsets)} vertices are certified at ε = {tree.eps:g}"
+        return f"{found}, marked by brackets. Gaps and colours: decided fraction. Stream width: weight."
+    return f"{none_certified(tree)} Gaps and colours: decided fraction. Stream width: weight."
+
+
+def dendrogram_words(tree: Any, view: TreeView) -> str:
+    """One line on the node-link drawing."""
+    if len(view.labels) == 1:
+        return "One component: there is nothing to decide."
+    if len(view.plateaus) <= 1:
+        return none_certified(tree)
+    return (
+        f"{len(view.plateaus)} of {len(view.subsets)} vertices are certified at ε = {tree.eps:g}. Bars: plateaus, "
+        "decided and nothing more. Links: critical windows. Dashed: not told apart at this ε."
+    )
+
+
+def none_certified(tree: Any) -> str:
+    """Says that nothing is certified, and from which ε on something would be."""
+    later = [float(v.eps_star.value) for v in tree.vertices[1:] if v.eps_star.value < 1]
     first = f"; the first appears at ε = {min(later):.2g}" if later else ""
-    return f"No plateau is certified at ε = {tree.eps:g}{first}. Gaps and colours: decided fraction."
+    return f"No plateau is certified at ε = {tree.eps:g}{first}."
 
 
 def alternative_text(tree: Any, view: TreeView) -> str:

@@ -51,7 +51,10 @@ def write_json(tree: Any, path: str | Path | None = None) -> str:
     Raises:
         ValueError: When ``path`` does not end in ``.json``.
     """
-    text = json.dumps(tree_record(tree), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    record = tree_record(tree)
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if any("\ud800" <= character <= "\udfff" for character in text):  # half a character, which only an escape can hold
+        text = json.dumps(record, indent=2, allow_nan=False) + "\n"
     return _write(text, path, ".json")
 
 
@@ -162,5 +165,5 @@ def _write(text: str, path: str | Path | None, suffix: str) -> str:
     if path is not None:
         if Path(path).suffix.lower() != suffix:
             raise ValueError(f"path is {str(path)!r}; its name must end in {suffix!r}.")
-        Path(path).write_text(text, encoding="utf-8")
+        Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
     return text

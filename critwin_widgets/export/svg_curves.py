@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ._axis import Axis, time_span
+from ._axis import Axis, power_of_ten, time_span
 from ._frame import LEFT, closing, heading, small, time_axis
-from ._svg import decimate, document, fit_text, number, polyline, spread, tag, text_width
+from ._svg import decimate, document, fit_text, number, polyline, tag, text_width
 from ._theme import DASHES, Theme, theme_named
 from .curve_data import SeparationCurve, Window, lowest_shown, separation_curves, shown_windows
 
@@ -49,10 +49,9 @@ def curves_svg(
     curves = separation_curves(tree, vertices)
     title = "How far apart are the parts?" if title is None else title
     labels = [fit_text(curve.label, 12, 0.24 * width) for curve in curves]
-    room = max([text_width(label, 12) for label in labels], default=0) + 26
+    room = max([text_width(label, 12) for label in labels], default=0) + 52
     times = np.asarray(tree.times, dtype=np.float64)
     t_min, t_max = time_span(times, np.asarray(tree.curves["decided"], dtype=np.float64))
-    # Names stand at the noise end, where the curves are apart from their thresholds and from each other.
     axis = Axis(clock, t_min, t_max, LEFT + 34, width - room)
     scale = _Scale(lowest_shown(tree.eps), 56.0, HEIGHT)
     windows = shown_windows(tree, curves)
@@ -62,16 +61,18 @@ def curves_svg(
         _grid(axis, scale, colours),
         _thresholds(tree.eps, axis, scale, colours),
         *(_curve(curve, j, times, axis, scale, colours) for j, curve in enumerate(curves)),
-        _names(curves, labels, times, axis, scale, colours),
+        _legend(curves, labels, times, tree.eps, axis, scale, colours),
         time_axis(axis, colours, scale.bottom),
-        closing(curve_words(tree, curves, windows), colours, scale.bottom + 58, width),
     ]
+    words = curve_words(tree, curves, windows)
+    below, bottom = closing(words, colours, scale.bottom + 58, width)
+    parts.append(below)
     return document(
         width,
-        scale.bottom + 100,
+        bottom,
         *parts,
         title=title,
-        description=curve_words(tree, curves, windows),
+        description=words,
         background=colours.background,
     )
 
@@ -113,7 +114,7 @@ def _grid(axis: Axis, scale: _Scale, theme: Theme) -> str:
                 {"d": f"M{number(axis.x0)} {number(y)}H{number(axis.x1)}", "stroke": theme.rule, "stroke_width": "0.7"},
             )
         )
-        raised = "1" if power == 0 else "10" + "".join("⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".index(c)] for c in f"-{power}")
+        raised = "1" if power == 0 else power_of_ten(-power)
         parts.append(small(axis.x0 - 8, y + 4, raised, theme, anchor="end"))
     return "".join(parts)
 
@@ -155,7 +156,7 @@ def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale:
     band = np.concatenate([np.column_stack([x, high]), np.column_stack([x, low])[::-1]])
     parts = [tag("path", {"d": polyline(decimate(band), close=True), "fill": colour, "fill_opacity": "0.16"})]
     line = {"fill": "none", "stroke": colour}
-    overlap = decimate(np.column_stack([x, heights(curve.overlap)]))
+    overlap = decimate(_visible(x, heights(curve.overlap), scale.bottom))
     about = tag("title", text=f"overlap of {curve.label} with the rest")
     parts.append(tag("path", {"d": polyline(overlap), **line, "stroke_width": "2", "stroke_dasharray": dash}, about))
     if len(curve.subset) > 1:
@@ -167,18 +168,34 @@ def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale:
     return "".join(parts)
 
 
-def _names(
-    curves: list[SeparationCurve], labels: list[str], times: np.ndarray, axis: Axis, scale: _Scale, theme: Theme
+def _legend(
+    curves: list[SeparationCurve],
+    labels: list[str],
+    times: np.ndarray,
+    eps: float,
+    axis: Axis,
+    scale: _Scale,
+    theme: Theme,
 ) -> str:
-    """Curve names at the data end, spread apart, each tied to its curve."""
-    at_end = [float(scale.y(np.interp(axis.t_data, times, np.nan_to_num(c.overlap)))) for c in curves]
-    ranked = sorted(range(len(curves)), key=lambda j: at_end[j])
-    places = spread([at_end[j] for j in ranked], 16.0, scale.top + 4, scale.bottom - 2)
+    """Curve names with their line styles, in the order in which generation separates them."""
     parts = []
-    for y, j in zip(places, ranked, strict=True):
-        colour = theme.lines[j % len(theme.lines)]
-        tie = f"M{number(axis.x1)} {number(at_end[j])}L{number(axis.x1 + 14)} {number(y)}"
-        parts.append(tag("path", {"d": tie, "stroke": colour, "fill": "none"}))
-        place = {"x": axis.x1 + 18, "y": y + 4, "font_size": "12", "font_weight": "600", "fill": colour}
+    for i, j in enumerate(sorted(range(len(curves)), key=lambda j: -separated_until(curves[j], times, eps))):
+        colour, y = theme.lines[j % len(theme.lines)], scale.top + 8 + 19.0 * i
+        sample = {"d": f"M{number(axis.x1 + 12)} {number(y)}h24", "stroke": colour, "stroke_width": "2"}
+        parts.append(tag("path", sample | {"stroke_dasharray": DASHES[j % len(DASHES)]}))
+        place = {"x": axis.x1 + 42, "y": y + 4, "font_size": "12", "fill": theme.ink}
         parts.append(tag("text", place, tag("title", text=curves[j].label), tag("tspan", text=labels[j])))
     return "".join(parts)
+
+
+def separated_until(curve: SeparationCurve, times: np.ndarray, eps: float) -> float:
+    """Largest tabulated OU time at which the overlap is below ε², or the negated overlap where none is."""
+    below = np.flatnonzero(curve.overlap <= eps**2)
+    return float(times[below[-1]]) if len(below) else -float(curve.overlap[0])
+
+
+def _visible(x: np.ndarray, y: np.ndarray, bottom: float) -> np.ndarray:
+    """The points down to the first one on the bottom edge: a line along it would look like a value."""
+    sunk = np.flatnonzero(y >= bottom - 1e-6)
+    points = np.column_stack([x, y])
+    return points[: sunk[0] + 1] if len(sunk) else points

@@ -10,7 +10,7 @@ from ._frame import LEFT, closing, heading, time_axis
 from ._svg import document, fit_text, number, tag, text_width
 from ._theme import Theme, theme_named, to_hex, tree_colours
 from ._tree_view import TreeView, read_tree
-from ._words import alternative_text, certified_words
+from ._words import alternative_text, dendrogram_words
 
 PITCH = 27.0
 
@@ -59,6 +59,7 @@ def dendrogram_svg(
     top = 58.0
     heights = _heights(view, parents, rows, top)
     bottom = top + PITCH * len(rows) + 6
+    below, end = closing(dendrogram_words(tree, view), colours, bottom + 58, width)
     parts = [
         heading(title, colours, width),
         *(_link(view, axis, heights, child, parent, colours) for child, parent in parents.items()),
@@ -68,10 +69,10 @@ def dendrogram_svg(
             for i, (row, name) in enumerate(zip(rows, names, strict=True))
         ),
         time_axis(axis, colours, bottom),
-        closing(certified_words(tree, view), colours, bottom + 58, width),
+        below,
     ]
     return document(
-        width, bottom + 86, *parts, title=title, description=alternative_text(tree, view), background=colours.background
+        width, end, *parts, title=title, description=alternative_text(tree, view), background=colours.background
     )
 
 

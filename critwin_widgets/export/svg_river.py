@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from ._axis import Axis, time_span
+from ._features_panel import features_panel, guides, read_features
 from ._frame import LEFT, closing, heading, time_axis
 from ._labels_layout import Placed, plateau_labels
 from ._river_layout import River, gradient_stops, river_layout
-from ._svg import Boxes, decimate, document, fit_text, number, polyline, spread, tag, text_width
-from ._theme import DASHES, Theme, text_on, theme_named, to_hex
+from ._svg import decimate, document, fit_text, number, polyline, spread, tag, text_width
+from ._theme import Theme, text_on, theme_named, to_hex
 from ._tree_view import TreeView, read_tree
 from ._words import alternative_text, certified_words
 from .png import png_uri
@@ -46,26 +47,28 @@ def river_svg(
     count = len(view.order)
     names = [fit_text(view.labels[k], 12.5, 0.26 * width) for k in view.order]
     label_room = max(text_width(name, 12.5) for name in names) + 46 + (thumbs.size + 8 if thumbs.some else 0)
-    t_min, t_max = time_span(view.times, np.concatenate([view.decided, _feature_rows(tree)]))
+    features = read_features(tree)
+    t_min, t_max = time_span(view.times, np.concatenate([view.decided, features.decided]))
     axis = Axis(clock, t_min, t_max, LEFT, width - label_room - 16)
-    top, height = 54.0, float(np.clip(130 + 25 * count, 190, 600))
+    top, height = 54.0, min(130.0 + 25 * count, 600.0) if count > 1 else 60.0
     river = river_layout(view, axis, colours, top, height)
     features_top = top + height + 36
-    panel, bottom = _features_panel(tree, axis, colours, features_top)
+    panel, bottom = features_panel(features, axis, colours, features_top)
+    below, end = closing(certified_words(tree, view), colours, bottom + 58, width)
     parts = [
         heading(title, colours, width),
-        _guides(tree, axis, colours, top, features_top),
+        guides(features, axis, colours, top, features_top),
         _streams(view, river, colours),
         _brackets(view, river, axis, colours),
         _labels_inside(view, river, axis, thumbs, colours),
         _labels_right(view, river, names, thumbs, colours, axis.x1, top, height),
         panel,
         time_axis(axis, colours, bottom),
-        closing(certified_words(tree, view), colours, bottom + 58, width),
+        below,
     ]
     return document(
         width,
-        bottom + 86,
+        end,
         *parts,
         title=title,
         description=alternative_text(tree, view),
@@ -127,10 +130,11 @@ def _area(x: np.ndarray, above: np.ndarray, below: np.ndarray) -> str:
 
 def _brackets(view: TreeView, river: River, axis: Axis, theme: Theme) -> str:
     marks = []
+    fine = 1.0 if len(view.order) <= 24 else 0.5  # many streams leave little water between them
     for vertex, (end, start) in view.plateaus.items():
         if vertex == 0:
             continue  # the root's plateau is everything to the left and says nothing
-        lift = 4.0 + 3.5 * max(max(view.depth) - view.depth[vertex], 0)
+        lift = fine * (4.0 + 3.5 * max(max(view.depth) - view.depth[vertex], 0))
         bank = river.band(view.subsets[vertex])[0] - lift
         low, high = float(axis.x(start)), float(axis.x(end))
         if high - low < 1.5:  # a plateau too short to see is still there: show it as a dot's width
@@ -141,7 +145,7 @@ def _brackets(view: TreeView, river: River, axis: Axis, theme: Theme) -> str:
         ticks = f"M{number(low)} {number(line[0, 1] + 3)}v-3" + f"M{number(high)} {number(line[-1, 1])}v3"
         about = f"{view.names[vertex]}: decided and nothing more from {axis.show(start)} to {axis.show(end)}"
         marks.append(tag("path", {"d": polyline(decimate(line)) + ticks}, tag("title", text=about)))
-    style = {"fill": "none", "stroke": theme.ink, "stroke_width": "1.8", "stroke_linecap": "round"}
+    style = {"fill": "none", "stroke": theme.ink, "stroke_width": 1.8 * fine, "stroke_linecap": "round"}
     return tag("g", style, *marks) if marks else ""
 
 
@@ -200,65 +204,3 @@ def _labels_right(
             place = {"x": x + 16 + (size + 8 if size else 0), "y": y + 4, "font_size": "12.5", "fill": theme.ink}
             drawn.append(tag("text", place, tag("title", text=view.labels[k]), text, weight))
     return "".join(drawn)
-
-
-def _feature_rows(tree: Any) -> np.ndarray:
-    return np.asarray(tree.features["decided"], dtype=np.float64).reshape(-1, len(tree.times))
-
-
-def _guides(tree: Any, axis: Axis, theme: Theme, top: float, bottom: float) -> str:
-    lines = []
-    for time in np.asarray(tree.features["half_time"], dtype=np.float64).ravel():
-        if np.isfinite(time) and axis.t_data < time < axis.t_max:
-            x = float(axis.x(time))
-            lines.append(tag("path", {"d": f"M{number(x)} {number(top - 6)}V{number(bottom)}"}))
-    return tag("g", {"stroke": theme.rule, "stroke_dasharray": "2 4"}, *lines) if lines else ""
-
-
-def _features_panel(tree: Any, axis: Axis, theme: Theme, top: float) -> tuple[str, float]:
-    """Decided fraction of each feature, and the y of the axis below."""
-    rows = _feature_rows(tree)
-    names = [str(name) for name in np.asarray(tree.features["feature"].values)]
-    halves = np.asarray(tree.features["half_time"], dtype=np.float64).ravel()
-    if not names:
-        return "", top
-    height = 72.0
-    t = axis.times(160)
-    x, bottom = np.asarray(axis.x(t)), top + height
-    parts = [
-        tag(
-            "text",
-            {"x": LEFT, "y": top - 8, "font_size": "11.5", "fill": theme.muted},
-            text="how far each feature is decided (0 to 100 %)",
-        ),
-        tag("path", {"d": f"M{number(axis.x0)} {number(top)}H{number(axis.x1)}", "stroke": theme.rule}),
-    ]
-    boxes = Boxes()
-    for j, name in enumerate(names):
-        values = np.clip(np.interp(t, tree.times, np.nan_to_num(rows[j])), 0, 1)
-        line = {
-            "d": polyline(decimate(np.column_stack([x, bottom - height * values]))),
-            "fill": "none",
-            "stroke": theme.lines[j % len(theme.lines)],
-            "stroke_width": "1.8",
-            "stroke_dasharray": DASHES[j % len(DASHES)],
-        }
-        parts.append(tag("path", line, tag("title", text=name)))
-    for j, name in enumerate(names):
-        colour = theme.lines[j % len(theme.lines)]
-        shown = fit_text(name, 12, 180)
-        marked = np.isfinite(halves[j]) and axis.t_data < halves[j] < axis.t_max
-        mark_x = float(axis.x(halves[j])) if marked else axis.x1 - 12
-        mark_y = bottom - height * (0.5 if marked else float(np.clip(rows[j][0], 0, 1)))
-        wide = text_width(shown, 12)
-        options = [(mark_x - wide - 9, mark_y - 14 + dy) for dy in (0, -15, 14, -28, 28)]
-        options += [(mark_x + 9, mark_y - 2 + dy) for dy in (0, -15, 14, 28)]
-        fits = [(a, b, wide, 14.0) for a, b in options if a >= axis.x0 and a + wide <= axis.x1 + 8]
-        found = boxes.place(fits) or (mark_x + 9, mark_y)
-        text = {"x": found[0], "y": found[1] + 11, "font_size": "12", "fill": colour, "font_weight": "600"}
-        halo = {"stroke": theme.background, "stroke_width": "3", "paint_order": "stroke"}
-        if marked:
-            dot = {"cx": mark_x, "cy": mark_y, "r": "4", "fill": theme.background, "stroke": colour}
-            parts.append(tag("circle", dot | {"stroke_width": "2"}))
-        parts.append(tag("text", text | halo, text=shown))
-    return "".join(parts), bottom

@@ -1,0 +1,109 @@
+"""Under the river, on the same axis: how far each feature is decided, with its half-way time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._axis import Axis
+from ._frame import LEFT, small
+from ._svg import Boxes, decimate, fit_text, number, polyline, tag, text_width
+from ._theme import DASHES, Theme
+
+HEIGHT = 72.0
+
+
+@dataclass(frozen=True)
+class Features:
+    """Decision curves of the features that have something to decide.
+
+    Attributes:
+        names: Their names.
+        times: OU times, ``(T,)``.
+        decided: Decided fractions, ``(F, T)``.
+        half: Half-way times, NaN where a feature never gets there, ``(F,)``.
+    """
+
+    names: tuple[str, ...]
+    times: np.ndarray
+    decided: np.ndarray
+    half: np.ndarray
+
+
+def read_features(tree: Any) -> Features:
+    """The features of a tree; one with a single value is decided from the start and left out."""
+    data = tree.features
+    names = [str(name) for name in np.asarray(data["feature"].values)]
+    times = np.asarray(tree.times, dtype=np.float64)
+    decided = np.asarray(data["decided"], dtype=np.float64).reshape(len(names), len(times))
+    keep = [j for j in range(len(names)) if np.ptp(decided[j]) > 1e-6]
+    return Features(
+        names=tuple(names[j] for j in keep),
+        times=times,
+        decided=decided[keep],
+        half=np.asarray(data["half_time"], dtype=np.float64).reshape(-1)[keep],
+    )
+
+
+def guides(features: Features, axis: Axis, theme: Theme, top: float, bottom: float) -> str:
+    """Dotted lines at the half-way times, from the river down to the panel."""
+    lines = [
+        tag("path", {"d": f"M{number(float(axis.x(t)))} {number(top - 6)}V{number(bottom)}"})
+        for t in features.half
+        if _on_axis(t, axis)
+    ]
+    return tag("g", {"stroke": theme.rule, "stroke_dasharray": "2 4"}, *lines) if lines else ""
+
+
+def features_panel(features: Features, axis: Axis, theme: Theme, top: float) -> tuple[str, float]:
+    """The curves with their names, and the y of the axis below."""
+    if not features.names:
+        return "", top
+    bottom = top + HEIGHT
+    parts = [
+        small(LEFT, top - 8, "how far each feature is decided (0 to 100 %)", theme),
+        tag("path", {"d": f"M{number(axis.x0)} {number(top)}H{number(axis.x1)}", "stroke": theme.rule}),
+    ]
+    t = axis.times(160)
+    x = np.asarray(axis.x(t))
+    for j, name in enumerate(features.names):
+        values = np.clip(np.interp(t, features.times, features.decided[j]), 0, 1)
+        line = {
+            "d": polyline(decimate(np.column_stack([x, bottom - HEIGHT * values]))),
+            "fill": "none",
+            "stroke": theme.lines[j % len(theme.lines)],
+            "stroke_width": "1.8",
+            "stroke_dasharray": DASHES[j % len(DASHES)],
+        }
+        parts.append(tag("path", line, tag("title", text=name)))
+    return "".join(parts) + _names(features, axis, theme, bottom), bottom
+
+
+def _names(features: Features, axis: Axis, theme: Theme, bottom: float) -> str:
+    """Names beside the half-way marks, or at the data end where there is none, clear of each other."""
+    boxes, parts = Boxes(), []
+    for j, name in enumerate(features.names):
+        colour, shown = theme.lines[j % len(theme.lines)], fit_text(name, 13, 180)
+        marked = _on_axis(features.half[j], axis)
+        x = float(axis.x(features.half[j])) if marked else axis.x1 - 12
+        y = bottom - HEIGHT * (0.5 if marked else float(np.clip(features.decided[j, 0], 0, 1)))
+        wide = text_width(shown, 13)
+        wanted = [(x - wide - 9, y - 14 + dy) for dy in (0, -15, 14, -28, 28)]
+        wanted += [(x + 9, y - 2 + dy) for dy in (0, -15, 14, 28)]
+        fits = [(a, b, wide, 14.0) for a, b in wanted if a >= axis.x0 and a + wide <= axis.x1 + 8]
+        if marked:
+            dot = {"cx": x, "cy": y, "r": "4", "fill": theme.background, "stroke": colour, "stroke_width": "2"}
+            parts.append(
+                tag("circle", dot, tag("title", text=f"{name}: half decided at {axis.show(features.half[j])}"))
+            )
+        found = boxes.place(fits)
+        if found is None:  # no free place: the name is in the mark's tooltip and in the text alternative
+            continue
+        place = {"x": found[0], "y": found[1] + 11, "font_size": "12", "font_weight": "600", "fill": colour}
+        halo = {"stroke": theme.background, "stroke_width": "3", "paint_order": "stroke"}
+        parts.append(tag("text", place | halo, text=shown))
+    return "".join(parts)
+
+
+def _on_axis(time: float, axis: Axis) -> bool:
+    return bool(np.isfinite(time) and axis.t_data < time < axis.t_max)
