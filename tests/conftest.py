@@ -9,5 +9,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from jaxtyping import install_import_hook
 
-# The annotations in the engine and the theory state shapes; under test they are enforced.
-install_import_hook(["critwin_widgets.engine", "critwin_widgets.theory"], "beartype.beartype")
+# Modules whose annotations state shapes; under test they are enforced. Modules a user calls check
+# their own arguments, with messages that are tested.
+SHAPED = [
+    *(f"critwin_widgets.engine.separation.{name}" for name in ("line", "pairs", "passes", "survey", "table")),
+    *(f"critwin_widgets.theory.{name}" for name in ("_family", "_measures")),
+]
+install_import_hook(SHAPED, "beartype.beartype")

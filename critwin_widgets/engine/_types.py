@@ -9,15 +9,17 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 Array = jax.Array | np.ndarray
 """Host (NumPy) or device (JAX) array."""
 
-Means = Float[Array, "K d"]
-Weights = Float[Array, "K"]
-Points = Float[Array, "*B d"]
-PerPoint = Float[Array, "*B"]
+PerTime = Float[np.ndarray, "T"]
+Curves = Float[np.ndarray, "T M"]
+PairCurves = Float[np.ndarray, "T K K"]
+Places = Float[np.ndarray, "T K"]
+SubsetWeights = Float[np.ndarray, "K M"]
+SubsetMasks = Bool[np.ndarray, "K M"]
 
 Subset = Iterable[int | str] | int | str
 """A set of components, by index, by label, or mixed; a single index or label stands for one."""
@@ -25,5 +27,5 @@ Subset = Iterable[int | str] | int | str
 Features = Mapping[str, Sequence[Any]]
 """For each feature, its value on every component."""
 
-TimeLike = float | int | np.ndarray | jax.Array
+TimeLike = float | int | Sequence[float] | np.ndarray | jax.Array
 """Ornstein-Uhlenbeck time, a scalar or an array."""

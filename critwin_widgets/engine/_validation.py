@@ -64,7 +64,8 @@ def finite_array(name: str, value: Any, ndim: int | tuple[int, ...]) -> np.ndarr
         raise ValueError(f"{name} must have {' or '.join(map(str, allowed))} axes, not shape {array.shape}")
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} must be finite, but {name}[{where}] is {array[where]!r}")
+        place = ", ".join(map(str, where))
+        raise ValueError(f"{name} must be finite, but {name}[{place}] is {float(array[where])!r}")
     return array
 
 
@@ -77,7 +78,7 @@ def check_weights(weights: Any, count: int) -> np.ndarray:
         raise ValueError(f"weights must have one entry per component ({count}), not shape {array.shape}")
     if (array <= 0).any():
         index = int(np.argmax(array <= 0))
-        raise ValueError(f"weights must be positive, but weights[{index}] is {array[index]!r}")
+        raise ValueError(f"weights must be positive, but weights[{index}] is {float(array[index])!r}")
     total = math.fsum(array)
     if abs(total - 1.0) > 1e-6:
         raise ValueError(f"weights sum to {total:.6g}, not 1; divide them by their sum")

@@ -3,7 +3,8 @@
 from .bounds import leak, measured_distance, sharp_bound, theorem_bound
 from .features import TransitionMatrix, decision_curves, transition_matrix
 from .times import Time
-from .tree import Candidate, MixtureTree, Vertex, mixture_tree
+from .tree import MixtureTree, mixture_tree
+from .vertex import Candidate, Vertex
 from .windows import CriticalWindow, critical_window, end_time, start_time
 
 __all__ = [

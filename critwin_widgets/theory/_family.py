@@ -65,10 +65,7 @@ def parents_of(family: list[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[int
     """Return each subset's smallest strict superset in a laminar family (`None` for the root)."""
     sets = {s: frozenset(s) for s in family}
     by_size = sorted(family, key=len)
-    return {
-        s: next((larger for larger in by_size if sets[s] < sets[larger]), None)
-        for s in family
-    }
+    return {s: next((larger for larger in by_size if sets[s] < sets[larger]), None) for s in family}
 
 
 def preorder(family: list[tuple[int, ...]]) -> list[tuple[int, ...]]:

@@ -12,7 +12,9 @@ def subset_label(mixture: GaussianMixture, subset: tuple[int, ...]) -> str:
         return mixture.labels[subset[0]]
     if len(subset) == count:
         return f"all {count} components"
-    shared = {name: values[subset[0]] for name, values in mixture.features.items() if len({values[k] for k in subset}) == 1}
+    shared = {
+        name: values[subset[0]] for name, values in mixture.features.items() if len({values[k] for k in subset}) == 1
+    }
     shared = {name: value for name, value in shared.items() if len(set(mixture.features[name])) > 1}
     if shared:
         like = sum(all(mixture.features[name][k] == value for name, value in shared.items()) for k in range(count))

@@ -8,7 +8,8 @@ import networkx as nx
 from .times import Time
 
 if TYPE_CHECKING:
-    from .tree import MixtureTree, Vertex
+    from .tree import MixtureTree
+    from .vertex import Vertex
 
 
 def rows(tree: "MixtureTree") -> list[dict[str, Any]]:
@@ -43,7 +44,9 @@ def _number(value: float) -> float | None:
 def text(tree: "MixtureTree") -> str:
     """Return a plain-text decision table: features, splits, and the certified vertices at eps."""
     mixture = tree.mixture
-    lines = [f"Decisions of {mixture.n_components} component{'s' * (mixture.n_components > 1)}, in OU time t (noise to data: large to small)"]
+    count = mixture.n_components
+    plural = "s" if count > 1 else ""
+    lines = [f"Decisions of {count} component{plural}, in OU time t (noise to data: large to small)"]
     if mixture.n_components == 1:
         return lines[0] + "\none component: there is nothing to decide"
     lines += _feature_lines(tree)
@@ -52,7 +55,7 @@ def text(tree: "MixtureTree") -> str:
         # A vertex may have many children; three name the split.
         into = " | ".join(row["into"][:3]) + (" | …" if len(row["into"]) > 3 else "")
         lines.append(f"{_fit(row['vertex'] + ' → ' + into, 40)} {_half(row)}  {_span(row)}")
-    return "\n".join(lines + ["", *_certified_lines(tree)])
+    return "\n".join([*lines, "", *_certified_lines(tree)])
 
 
 def _fit(words: str, width: int) -> str:
@@ -78,7 +81,13 @@ def _feature_lines(tree: "MixtureTree") -> list[str]:
     found = tree.features.sortby("half_time", ascending=False)
     for name in found["feature"].values:
         one = found.sel(feature=name)
-        keys = {"half_time": "half_time", "half_low": "half_low", "half_high": "half_high", "decided_5": "decision_start", "decided_95": "decision_end"}
+        keys = {
+            "half_time": "half_time",
+            "half_low": "half_low",
+            "half_high": "half_high",
+            "decided_5": "decision_start",
+            "decided_95": "decision_end",
+        }
         row = {key: _number(float(one[source])) for key, source in keys.items()} | {"method": found.attrs["method"]}
         if float(one["chance"]) >= 1 - 1e-12:
             lines.append(f"{_fit(str(name), 40)} one value only: nothing to decide")
@@ -94,7 +103,9 @@ def _certified_lines(tree: "MixtureTree") -> list[str]:
         best = min(later, key=lambda v: v.eps_star.value, default=None)
         hint = f"; the first appears at eps = {best.eps_star.value:.3g} ({best.label})" if best else ""
         return [f"No sub-mixture has a plateau at eps = {tree.eps:g}{hint}."]
-    lines = [f"At eps = {tree.eps:g} the certified tree has {len(nodes)} vertices (plateau T_end … T_start, how known):"]
+    lines = [
+        f"At eps = {tree.eps:g} the certified tree has {len(nodes)} vertices (plateau T_end … T_start, how known):"
+    ]
     depth = {nodes[0].id: 0}
     for vertex in nodes:
         depth[vertex.id] = depth.get(vertex.id, depth.get(vertex.parent or 0, 0) + 1)
@@ -102,7 +113,9 @@ def _certified_lines(tree: "MixtureTree") -> list[str]:
         remark = ""
         if not vertex.children and len(vertex.subset) > 1:
             remark = f"; a leaf of {len(vertex.subset)}: its components are not separated at this eps"
-        lines.append(f"{'  ' * depth[vertex.id]}{vertex.label}: {vertex.plateau_end.value:.3f} … {start} ({vertex.certificate}{remark})")
+        indent = "  " * depth[vertex.id]
+        plateau = f"{vertex.plateau_end.value:.3f} … {start}"
+        lines.append(f"{indent}{vertex.label}: {plateau} ({vertex.certificate}{remark})")
     if not tree.unique:
         lines.append("Weights are too unequal at this eps for theory to guarantee that no finer tree exists.")
     return lines

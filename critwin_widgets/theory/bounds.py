@@ -53,7 +53,8 @@ def leak(mixture: GaussianMixture, target: Subset, t: TimeLike, *, n: int = 4096
         log_low, log_high = survey.table.bracket(*(np.where(mask[:, 0], weights, 0.0) for mask in masks))
         floor, ceiling = 0.5 * np.exp(log_low) / total, np.minimum(np.exp(log_high) / total, 1.0)
         value, low, high = (np.clip(x, floor, ceiling) for x in (value, low, high))
-    return Estimate(*(np.reshape(x, times.shape) for x in (value, low, high)), found.method).scalar
+    value, low, high = (x.reshape(times.shape) for x in (value, low, high))
+    return Estimate(value, low, high, found.method).scalar
 
 
 def sharp_bound(
@@ -80,9 +81,11 @@ def sharp_bound(
     check_inside(mixture, first, second, "init", "target")
     apart = overlap_of_sets(mixture, first, second, times.reshape(-1), "auto", n, seed).complement()
     lost = leak(mixture, second, times.reshape(-1), n=n, seed=seed)
-    sums = (np.reshape(getattr(apart, side) + getattr(lost, side), times.shape) for side in ("value", "low", "high"))
+    value, low, high = (
+        np.reshape(getattr(apart, side) + getattr(lost, side), times.shape) for side in ("value", "low", "high")
+    )
     method = next(m for m in (ESTIMATED, CERTIFIED, EXACT) if m in (apart.method, lost.method))
-    return Estimate(*sums, method).scalar
+    return Estimate(value, low, high, method).scalar
 
 
 def measured_distance(
@@ -125,8 +128,9 @@ def _mask(mixture: GaussianMixture, subset: tuple[int, ...]) -> np.ndarray:
 
 
 def _measured_on_line(mixture, first, second, t: float) -> float:
-    places, spreads = (side[0] for side in line.line_of(mixture, np.zeros(1)))
-    later, wider = (side[0] for side in line.line_of(mixture, np.array([t])))
+    placed = line.line_of(mixture, np.array([0.0, t]))
+    assert placed is not None, "one dimension is a line"
+    (places, later), (spreads, wider) = placed
     weights = np.asarray(mixture.weights)
     start, goal = subset_weights(mixture, first), subset_weights(mixture, second)
     x, steps = line.expectation_grid(places, spreads)

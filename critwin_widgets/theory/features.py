@@ -109,7 +109,9 @@ def choose_features(mixture: GaussianMixture, features) -> dict[str, tuple[str, 
     wanted = (features,) if isinstance(features, str) else tuple(features)
     for name in wanted:
         if name not in known:
-            raise ValueError(f"features has no {name!r}; known are {', '.join(map(repr, known))}{near_miss(name, known)}")
+            raise ValueError(
+                f"features has no {name!r}; known are {', '.join(map(repr, known))}{near_miss(name, known)}"
+            )
     return {name: known[name] for name in wanted}
 
 
@@ -145,7 +147,9 @@ def curves_of(survey: Survey, features: Mapping[str, Sequence[str]]) -> xr.Datas
         coords={"feature": list(features), "time": survey.times},
         attrs={"method": found.method, "n": survey.n, "confidence": 0.95, "time_units": "OU time"},
     )
-    columns = np.array([half_times(survey.times, *(dataset[k].values[f] for k in _CURVES)) for f in range(len(features))])
+    columns = np.array(
+        [half_times(survey.times, *(dataset[k].values[f] for k in _CURVES)) for f in range(len(features))]
+    )
     for name, column in zip(_TIMES, columns.T, strict=True):
         dataset[name] = ("feature", column)
     return dataset
@@ -171,7 +175,7 @@ def decided_fraction(found: Estimate, columns: slice | list[int], shares: np.nda
         one = np.ones(len(retention))
         return one, one, one, 1.0
     decided, spread = (retention - chance) / (1 - chance), reach / (1 - chance)
-    return tuple(np.clip(side, 0.0, 1.0) for side in (decided, decided - spread, decided + spread)) + (chance,)
+    return (*tuple(np.clip(side, 0.0, 1.0) for side in (decided, decided - spread, decided + spread)), chance)
 
 
 def half_times(times: np.ndarray, decided: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -13,6 +14,7 @@ from ..engine.separation import EXACT, Estimate, Survey
 
 SEPARATED, NEVER_SEPARATED = "separated", "never separated"
 REACHED, ALWAYS_WITHIN, UNBOUNDED = "reached", "always within", "unbounded"
+NEVER_DECIDED = "never half decided"
 
 GRID_SIZE = 96
 """Positive times of a survey; one size for all mixtures, so that no mixture recompiles for it."""
@@ -23,10 +25,11 @@ class Time:
     """An OU time with its interval, how it is known, and what kind of result it is.
 
     Attributes:
-        value, low, high: OU time; all NaN when `status` is "never separated" (there is no such
+        value, low, high: OU time; all NaN when `status` begins with "never" (there is no such
             time), infinite when "unbounded".
         status: "separated" or "never separated" (start times), "reached" or "always within" (end
-            times, 0 for the latter), "unbounded" (the target is the whole mixture).
+            times, 0 for the latter), "unbounded" (the target is the whole mixture), "never half
+            decided" (a split's half-way time).
         method: "exact", "certified" or "estimated".
     """
 
@@ -45,7 +48,7 @@ class Time:
         return self.value
 
     def __str__(self) -> str:
-        if self.status in (NEVER_SEPARATED, UNBOUNDED):
+        if self.status in (NEVER_SEPARATED, NEVER_DECIDED, UNBOUNDED):
             return self.status
         suffix = f", {self.status}" if self.status == ALWAYS_WITHIN else ""
         if self.method == EXACT:
@@ -59,9 +62,8 @@ def time_grid(mixture: GaussianMixture) -> np.ndarray:
     From the smallest scale at which a pair's overlap still changes to the largest at which every
     pair is within total variation 0.004.
     """
-    means = np.asarray(mixture.means, dtype=np.float64)
     values = np.asarray(mixture.eigenvalues, dtype=np.float64)
-    extent = 2 * np.sqrt(np.square(means - mixture.centre).sum(-1).max())
+    extent = 2 * np.sqrt(np.square(mixture.offsets).sum(-1).max())
     extent = max(extent, 1e-3 * math.sqrt(values.max()), 1e-12)
     coarse = np.geomspace(0.01 * min(math.sqrt(values.min()), extent), 1e3 * max(extent, math.sqrt(values.max())), 64)
     table = Survey(mixture, clock.from_sigma(coarse), 1).table
@@ -99,16 +101,13 @@ def gap_of(overlaps: np.ndarray) -> np.ndarray:
     return np.clip(-2.0 * special.ndtri_exp(logs), 1e-9, None)
 
 
-def root_of_overlap(overlap_at, grid: np.ndarray, level: float) -> tuple[Estimate | None, str]:
-    """Return the time at which an overlap crosses `level`, as an `Estimate`, and how it was found.
+def root_of_overlap(overlap_at, grid: np.ndarray, level: float) -> Estimate:
+    """Return the time at which an overlap crosses `level`; NaN where it starts above the level.
 
     Args:
         overlap_at: function from times `(T,)` to an `Estimate` of the (non-decreasing) overlap.
         grid: OU times that bracket all change, 0 first.
         level: overlap to cross.
-
-    Returns:
-        `(estimate, method)`; NaN in the estimate where the curve starts above the level.
     """
     ends = overlap_at(grid[[0, -1]])
 
@@ -124,13 +123,14 @@ def root_of_overlap(overlap_at, grid: np.ndarray, level: float) -> tuple[Estimat
             found = overlap_at(clock.from_sigma(np.exp([x])))
             return target - float(gap_of(getattr(found, side))[0])
 
-        low, high = np.log(clock.to_sigma(grid[1])), np.log(clock.to_sigma(grid[-1]))
+        low, high = (math.log(float(clock.to_sigma(grid[k]))) for k in (1, -1))
         if excess(low) >= 0:  # crossed before the first positive time of the grid
             return float(grid[1])
-        return float(clock.from_sigma(math.exp(brentq(excess, low, high, xtol=1e-10, rtol=1e-10))))
+        found: Any = brentq(excess, low, high, xtol=1e-10)
+        return float(clock.from_sigma(math.exp(found)))
 
     value = solve("value")
     if ends.method == EXACT:
-        return Estimate(value, value, value, EXACT), EXACT
+        return Estimate(value, value, value, EXACT)
     # A smaller overlap crosses later: the low curve gives the late end of the interval.
-    return Estimate(value, solve("high"), solve("low"), ends.method), ends.method
+    return Estimate(value, solve("high"), solve("low"), ends.method)

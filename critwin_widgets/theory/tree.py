@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -11,70 +10,17 @@ import xarray as xr
 from ..engine._types import TimeLike
 from ..engine._validation import check_count, check_eps, check_times
 from ..engine.mixtures import GaussianMixture
-from ..engine.separation import EXACT, Estimate, Survey, draws_per_component
+from ..engine.separation import Survey, draws_per_component
 from . import _records
 from ._family import candidate_sets, fold, laminar, parents_of, preorder
-from ._labels import subset_label
-from ._vertices import Returns, end_times, eps_stars, plateau_curves, separation, start_times
-from .features import choose_features, curves_of, falls_to
-from .times import ALWAYS_WITHIN, NEVER_SEPARATED, REACHED, SEPARATED, UNBOUNDED, Time, time_grid
+from ._measures import Returns, eps_stars, plateau_curves, separation
+from .features import choose_features, curves_of
+from .times import time_grid
+from .vertex import CROSSING, FOLDED, KEPT, Candidate, Vertex, build_vertices, cut
 from .windows import NOT_SEPARATED, OPEN_ABOVE, WINDOW, CriticalWindow
 
 EPS_GRID = np.geomspace(0.005, 0.5, 49)
 """Levels at which plateaus are tabulated; a set that is a vertex at some of them is never folded."""
-
-KEPT, FOLDED, CROSSING = "kept", "folded", "crossing"
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """A set of components that was considered, with the smallest eps at which it is a vertex.
-
-    `status` is "kept" (in the soft tree), "folded" (its split is not decided later than its
-    parent's) or "crossing" (it overlaps a set with smaller `eps_star`).
-    """
-
-    subset: tuple[int, ...]
-    eps_star: Estimate
-    status: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Vertex:
-    """A sub-mixture in the tree.
-
-    Attributes:
-        id: index in `MixtureTree.vertices`.
-        subset: component indices.
-        label: what its components share.
-        weight: `w(S)`.
-        parent, children: ids; the parent of the root is `None`.
-        eps_star: smallest eps at which it is a vertex of the eps-mixture tree.
-        eps_certified: smallest eps at which closed forms alone prove it.
-        plateau_end, plateau_start: `T_end` and `T_start` at the tree's eps; between them the
-            sampler has decided S and nothing more.
-        certificate: "exact", "certified" (proven in closed form at this eps), "estimated", or
-            "none" (not a vertex at this eps).
-        half_time: time at which half of this vertex's split is decided; `None` for components.
-        decision_interval: times at which 95 % and 5 % of the split are decided.
-        sharp_bound: least over t of `max TV inside S + leak`, which bounds how far the
-            forward-reverse experiment from any of its components ends from `p^S`.
-    """
-
-    id: int
-    subset: tuple[int, ...]
-    label: str
-    weight: float
-    parent: int | None
-    children: tuple[int, ...]
-    eps_star: Estimate
-    eps_certified: float
-    plateau_end: Time
-    plateau_start: Time
-    certificate: str
-    half_time: Time | None
-    decision_interval: tuple[float, float] | None
-    sharp_bound: Estimate
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,8 +37,8 @@ class MixtureTree:
         windows: one critical window per edge of the strict tree, in the order of `nodes[1:]`.
         candidates: every set considered.
         unique: whether theory guarantees that no finer eps-mixture tree exists.
-        curves: over `(vertex, time)` `overlap`, `within`, `decided` (each with `_low`, `_high`)
-            and `retention`; over `(vertex, eps)` `t_start` and `t_end` (likewise).
+        curves: over `(vertex, time)` `overlap`, `within`, `decided` and `retention`
+            (each with `_low`, `_high`); over `(vertex, eps)` `t_start` and `t_end` (likewise).
         features: decision curves of the mixture's features, see `decision_curves`.
     """
 
@@ -122,7 +68,7 @@ class MixtureTree:
         inside = [v for v in self.vertices if v.certificate != "none"]
         parents = parents_of([v.subset for v in inside])
         ids = {v.subset: v.id for v in inside}
-        parent_ids = {v.id: None if parents[v.subset] is None else ids[parents[v.subset]] for v in inside}
+        parent_ids = {v.id: ids.get(parents[v.subset] or ()) for v in inside}
         return tuple(
             dataclasses.replace(
                 v, parent=parent_ids[v.id], children=tuple(c.id for c in inside if parent_ids[c.id] == v.id)
@@ -177,7 +123,7 @@ class MixtureTree:
             ValueError: `eps` is not strictly between 0 and 1.
         """
         level = check_eps(eps)
-        vertices = tuple(_cut(v, self.times, self.curves, level) for v in self.vertices)
+        vertices = tuple(cut(v, self.times, self.curves, level) for v in self.vertices)
         return dataclasses.replace(self, eps=level, vertices=vertices)
 
     def path(self, component: int | str) -> tuple[Vertex, ...]:
@@ -261,7 +207,7 @@ def mixture_tree(
     everything = [tuple(range(count))] if count > 1 else []
     subsets = [(k,) for k in range(count)] + proposed + everything
     measured = separation(survey, pairs, subsets)
-    stars, proven = eps_stars(grid, measured)
+    stars, proven = eps_stars(measured)
     first = count
     inner = np.array([star.value for star in stars[first : first + len(proposed)]])
     family = laminar(proposed, inner, count)
@@ -271,7 +217,9 @@ def mixture_tree(
     soft = preorder(fold(family, returns.half_of, keep))
     curves = _curves(survey, measured, returns, soft, [by_subset[s] for s in soft])
     features = curves_of(survey, choose_features(mixture, None))
-    vertices = _vertices(mixture, grid, curves, soft, [stars[by_subset[s]] for s in soft], proven[[by_subset[s] for s in soft]], level)
+    vertices = build_vertices(
+        mixture, grid, curves, soft, [stars[by_subset[s]] for s in soft], proven[[by_subset[s] for s in soft]], level
+    )
     family_sets, soft_sets = set(family), set(soft)
     candidates = tuple(
         Candidate(s, stars[m], KEPT if s in soft_sets else FOLDED if s in family_sets else CROSSING)
@@ -289,16 +237,18 @@ def _curves(survey: Survey, measured, returns: Returns, soft, columns) -> xr.Dat
     parents = parents_of(soft)
     shape = (len(soft), len(survey.times))
     decided = {suffix: np.full(shape, np.nan) for suffix in ("", "_low", "_high")}
-    retention = np.ones(shape)
+    retention = {suffix: np.ones(shape) for suffix in ("", "_low", "_high")}
     for row, subset in enumerate(soft):
         children = [s for s in soft if parents[s] == subset]
         if children:
             for array, side in zip(decided.values(), returns.split(subset, children), strict=True):
                 array[row] = side
         if (subset, soft[0]) in returns.column:
-            retention[row] = returns.found.value[:, returns.column[subset, soft[0]]]
+            column = returns.column[subset, soft[0]]
+            for array, side in zip(retention.values(), ("value", "low", "high"), strict=True):
+                array[row] = getattr(returns.found, side)[:, column]
     data |= {f"decided{suffix}": (("vertex", "time"), array) for suffix, array in decided.items()}
-    data["retention"] = (("vertex", "time"), retention)
+    data |= {f"retention{suffix}": (("vertex", "time"), array) for suffix, array in retention.items()}
     plateaus = plateau_curves(survey.times, measured, EPS_GRID)
     data |= {name: (("vertex", "eps"), array[columns]) for name, array in plateaus.items()}
     attrs = {
@@ -309,68 +259,3 @@ def _curves(survey: Survey, measured, returns: Returns, soft, columns) -> xr.Dat
         "time_units": "OU time",
     }
     return xr.Dataset(data, coords={"vertex": np.arange(len(soft)), "time": survey.times, "eps": EPS_GRID}, attrs=attrs)
-
-
-def _vertices(mixture, times, curves, soft, stars, proven, eps) -> tuple[Vertex, ...]:
-    parents = parents_of(soft)
-    ids = {s: i for i, s in enumerate(soft)}
-    weights = np.asarray(mixture.weights)
-    blank = Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, EXACT)
-    vertices = []
-    for i, subset in enumerate(soft):
-        parent = parents[subset]
-        draft = Vertex(
-            id=i,
-            subset=subset,
-            label=subset_label(mixture, subset),
-            weight=float(weights[list(subset)].sum()),
-            parent=None if parent is None else ids[parent],
-            children=tuple(ids[s] for s in soft if parents[s] == subset),
-            eps_star=stars[i],
-            eps_certified=float(proven[i]),
-            plateau_end=blank,
-            plateau_start=blank,
-            certificate="none",
-            half_time=None,
-            decision_interval=None,
-            sharp_bound=_sharp(curves, i),
-        )
-        vertices.append(_cut(_with_split(draft, times, curves), times, curves, eps))
-    return tuple(vertices)
-
-
-def _with_split(vertex: Vertex, times: np.ndarray, curves: xr.Dataset) -> Vertex:
-    if not vertex.children:
-        return vertex
-    value, low, high = (curves[f"decided{suffix}"].values[vertex.id] for suffix in ("", "_low", "_high"))
-    half = [falls_to(times, side, 0.5) for side in (value, low, high)]
-    status = REACHED if not math.isnan(half[0]) else NEVER_SEPARATED
-    interval = (falls_to(times, value, 0.95), falls_to(times, value, 0.05))
-    return dataclasses.replace(
-        vertex, half_time=Time(*half, status, curves.attrs["decided_method"]), decision_interval=interval
-    )
-
-
-def _sharp(curves: xr.Dataset, i: int) -> Estimate:
-    leak = 1.0 - curves["retention"].values[i]
-    ends = [float((curves[name].values[i] + leak).min()) for name in ("within", "within_low", "within_high")]
-    return Estimate(*ends, curves.attrs["decided_method"])
-
-
-def _cut(vertex: Vertex, times: np.ndarray, curves: xr.Dataset, eps: float) -> Vertex:
-    """Return the vertex with its plateau and certificate at `eps`."""
-    level = np.array([eps])
-    start = [float(start_times(times, curves[k].values[vertex.id], level)[0]) for k in ("overlap", "overlap_high", "overlap_low")]
-    end = [float(end_times(times, curves[k].values[vertex.id], level)[0]) for k in ("within", "within_low", "within_high")]
-    methods = curves.attrs["overlap_method"], curves.attrs["within_method"]
-    if vertex.parent is None and vertex.children or len(times) == 0 or math.isinf(start[0]):
-        plateau_start = Time(math.inf, math.inf, math.inf, UNBOUNDED, EXACT)
-    elif math.isnan(start[0]):
-        plateau_start = Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, methods[0])
-    else:
-        plateau_start = Time(start[0], 0.0 if math.isnan(start[1]) else start[1], start[2], SEPARATED, methods[0])
-    plateau_end = Time(*end, ALWAYS_WITHIN if end[0] == 0 else REACHED, methods[1])
-    certificate = "none"
-    if vertex.eps_star.value <= eps:
-        certificate = EXACT if vertex.eps_star.method == EXACT else "certified" if vertex.eps_certified <= eps else "estimated"
-    return dataclasses.replace(vertex, plateau_start=plateau_start, plateau_end=plateau_end, certificate=certificate)

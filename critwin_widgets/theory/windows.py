@@ -61,22 +61,29 @@ def start_time(
     rest = complement(mixture, inside)
     if not rest:
         return Time(math.inf, math.inf, math.inf, UNBOUNDED, EXACT)
-    found, how = root_of_overlap(
+    found = root_of_overlap(
         lambda times: overlap_of_sets(mixture, inside, rest, times, method, n, seed), time_grid(mixture), level
     )
-    return start_time_of(found, how)
+    return start_time_of(found)
 
 
-def start_time_of(found: Estimate, how: str) -> Time:
+def start_time_of(found: Estimate) -> Time:
     """Return a start time from the crossing of `eps^2`; NaN ends of an interval count as 0."""
     if math.isnan(found.value):
-        return Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, how)
+        return Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, found.method)
     low = 0.0 if math.isnan(found.low) else found.low
-    return Time(found.value, low, found.high, SEPARATED, how)
+    return Time(found.value, low, found.high, SEPARATED, found.method)
 
 
 def end_time(
-    mixture: GaussianMixture, init: Subset, target: Subset, eps: float, *, method: str = "auto", n: int = 4096, seed: int = 0
+    mixture: GaussianMixture,
+    init: Subset,
+    target: Subset,
+    eps: float,
+    *,
+    method: str = "auto",
+    n: int = 4096,
+    seed: int = 0,
 ) -> Time:
     """Return `T_end = inf{t : TV(p_t^init, p_t^target) <= eps}` (LKC25, section 3).
 
@@ -101,20 +108,27 @@ def end_time(
     check_inside(mixture, first, second, "init", "target")
     if first == second:
         return Time(0.0, 0.0, 0.0, ALWAYS_WITHIN, EXACT)
-    found, how = root_of_overlap(
+    found = root_of_overlap(
         lambda times: overlap_of_sets(mixture, first, second, times, method, n, seed), time_grid(mixture), 1.0 - eps
     )
-    return end_time_of(found, how)
+    return end_time_of(found)
 
 
-def end_time_of(found: Estimate, how: str) -> Time:
+def end_time_of(found: Estimate) -> Time:
     """Return an end time from the crossing of `1 - eps`; NaN means within from the start."""
     value, low, high = (0.0 if math.isnan(x) else x for x in (found.value, found.low, found.high))
-    return Time(value, low, high, ALWAYS_WITHIN if value == 0 else REACHED, how)
+    return Time(value, low, high, ALWAYS_WITHIN if value == 0 else REACHED, found.method)
 
 
 def critical_window(
-    mixture: GaussianMixture, after: Subset, before: Subset, eps: float, *, method: str = "auto", n: int = 4096, seed: int = 0
+    mixture: GaussianMixture,
+    after: Subset,
+    before: Subset,
+    eps: float,
+    *,
+    method: str = "auto",
+    n: int = 4096,
+    seed: int = 0,
 ) -> CriticalWindow:
     """Return the critical window of `after` inside `before` (LKC25, Definition 4).
 

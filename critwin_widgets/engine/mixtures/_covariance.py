@@ -31,7 +31,9 @@ def decompose(covariances, covariance_type: str, count: int, dim: int):
         ValueError: wrong shape, not symmetric, or not positive definite; names the component.
     """
     shape = covariance_shape(covariance_type, count, dim)
-    array = finite_array("covariances", covariances, (0, 1) if covariance_type == "spherical" else _NDIM[covariance_type])
+    array = finite_array(
+        "covariances", covariances, (0, 1) if covariance_type == "spherical" else _NDIM[covariance_type]
+    )
     if covariance_type == "spherical" and array.ndim == 0:
         array = np.full(shape, float(array))
     if array.shape != shape:
@@ -42,7 +44,9 @@ def decompose(covariances, covariance_type: str, count: int, dim: int):
     if covariance_type in ("spherical", "diag"):
         if (array <= 0).any():
             where = tuple(int(i) for i in np.argwhere(array <= 0)[0])
-            raise ValueError(f"covariances must be positive variances, but covariances{list(where)} is {array[where]!r}")
+            raise ValueError(
+                f"covariances must be positive variances, but covariances{list(where)} is {float(array[where])!r}"
+            )
         return array, array.copy(), None
     return array, *_eigh(array)
 
@@ -53,7 +57,9 @@ def _eigh(array: np.ndarray):
     scale = np.abs(stack).max(axis=(-1, -2))
     for k, (gap, size) in enumerate(zip(asymmetry, scale, strict=True)):
         if gap > 1e-8 * max(size, 1e-300):
-            raise ValueError(f"covariances{_name(array, k)} is not symmetric: entries differ by {gap:.3g}; use (C + C.T) / 2")
+            raise ValueError(
+                f"covariances{_name(array, k)} is not symmetric: entries differ by {gap:.3g}; use (C + C.T) / 2"
+            )
     values, vectors = np.linalg.eigh((stack + np.swapaxes(stack, -1, -2)) / 2)
     for k, smallest in enumerate(values[:, 0]):
         # Below this the smallest eigenvalue is rounding error of the largest.

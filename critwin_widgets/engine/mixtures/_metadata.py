@@ -44,7 +44,5 @@ def check_image_shape(image_shape: Sequence[int] | None, dim: int) -> tuple[int,
     shape = tuple(int(size) for size in image_shape)
     channels = shape[2] if len(shape) == 3 else 1
     if len(shape) not in (2, 3) or int(np.prod(shape)) != dim or channels not in (1, 3, 4):
-        raise ValueError(
-            f"image_shape must be (h, w) or (h, w, c) with c in (1, 3, 4) and product {dim}, not {shape}"
-        )
+        raise ValueError(f"image_shape must be (h, w) or (h, w, c) with c in (1, 3, 4) and product {dim}, not {shape}")
     return shape

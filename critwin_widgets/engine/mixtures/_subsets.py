@@ -32,7 +32,9 @@ def resolve(subset: Subset | None, labels: tuple[str, ...], name: str = "subset"
 def _one(entry, labels: tuple[str, ...], name: str) -> int:
     if isinstance(entry, str):
         if entry not in labels:
-            raise ValueError(f"{name} has the unknown label {entry!r}; known labels are {_some(labels)}{near_miss(entry, labels)}")
+            raise ValueError(
+                f"{name} has the unknown label {entry!r}; known labels are {_some(labels)}{near_miss(entry, labels)}"
+            )
         return labels.index(entry)
     if isinstance(entry, bool | np.bool_) or not isinstance(entry, int | np.integer):
         raise TypeError(f"{name} must hold component indices or labels, not {entry!r}")

@@ -44,6 +44,7 @@ class GaussianMixture(eqx.Module):
     eigenvalues: Array
     eigenvectors: Array | None
     centre: Array
+    offsets: Array
     covariance_type: str = eqx.field(static=True)
     labels: tuple[str, ...] = eqx.field(static=True)
     feature_values: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True)
@@ -68,6 +69,9 @@ class GaussianMixture(eqx.Module):
         self.covariances, self.eigenvalues, self.eigenvectors = decompose(covariances, covariance_type, count, dim)
         self.weights = check_weights(weights, count)
         self.centre = np.asarray(self.weights @ self.means)
+        # Kept in float64 from here on: formed inside a float32 computation, these differences
+        # would lose a far mixture's digits.
+        self.offsets = self.means - self.centre
         self.labels = check_labels(labels, count)
         self.feature_values = check_features(features, count)
         self.image_shape = check_image_shape(image_shape, dim)
@@ -102,18 +106,20 @@ class GaussianMixture(eqx.Module):
             ValueError: `t` is negative or not finite (concrete times only).
         """
         if not isinstance(t, jax.Array):
-            t = check_times(t)
-            if t.ndim:
-                raise ValueError(f"t must be one OU time, not an array of shape {t.shape}")
+            checked = check_times(t)
+            if checked.ndim:
+                raise ValueError(f"t must be one OU time, not an array of shape {checked.shape}")
+            t = float(checked)
         a, s2 = signal(t), noise_variance(t)
         return eqx.tree_at(
-            lambda m: (m.means, m.covariances, m.eigenvalues, m.centre),
+            lambda m: (m.means, m.covariances, m.eigenvalues, m.centre, m.offsets),
             self,
             (
                 a * self.means,
                 shift(self.covariances, self.covariance_type, a, s2, self.dim),
                 a**2 * self.eigenvalues + s2,
                 a * self.centre,
+                a * self.offsets,
             ),
         )
 
@@ -191,7 +197,9 @@ class GaussianMixture(eqx.Module):
 
     def __repr__(self) -> str:
         names = ", ".join(self.labels[:4]) + (", ..." if self.n_components > 4 else "")
-        return f"GaussianMixture({self.n_components} components in {self.dim} dimensions, {self.covariance_type}: {names})"
+        return (
+            f"GaussianMixture({self.n_components} components in {self.dim} dimensions, {self.covariance_type}: {names})"
+        )
 
 
 def as_key(key: jax.Array | int) -> jax.Array:
@@ -205,8 +213,7 @@ def as_key(key: jax.Array | int) -> jax.Array:
 
 @eqx.filter_jit
 def _log_components(mixture: GaussianMixture, y):
-    offsets = mixture.means - mixture.centre
-    squared = squared_distances(y, offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
+    squared = squared_distances(y, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
     return log_normalisers(mixture.covariance_type, mixture.eigenvalues, mixture.dim) - 0.5 * squared
 
 
@@ -218,8 +225,7 @@ def _log_prob(mixture: GaussianMixture, y, log_weights):
 @eqx.filter_jit
 def _score(mixture: GaussianMixture, y, log_weights):
     posterior = jax.nn.softmax(_log_components(mixture, y) + log_weights, axis=-1)
-    offsets = mixture.means - mixture.centre
-    return pull(y, posterior, offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
+    return pull(y, posterior, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
 
 
 @eqx.filter_jit

@@ -1,6 +1,7 @@
 """A number that says how it is known."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,9 @@ class Estimate:
         method: "exact", "certified" or "estimated".
     """
 
-    value: float | np.ndarray
-    low: float | np.ndarray
-    high: float | np.ndarray
+    value: Any  # a float, or an array over times: checkers cannot tell which
+    low: Any
+    high: Any
     method: str
 
     @property

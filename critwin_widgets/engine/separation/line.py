@@ -6,8 +6,10 @@ covariance and collinear means are one-dimensional in any `d`.
 """
 
 import numpy as np
+from jaxtyping import Float
 from scipy import special
 
+from .._types import Curves, PerTime, Places, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture
 from ..processes import clock
 from . import pairs
@@ -16,7 +18,7 @@ _REACH = 40.0 * np.sinh(4.0 * np.linspace(-1, 1, 161)) / np.sinh(4.0)
 """Offsets in standard deviations, dense at the centre: beyond 38 a normal tail is below 1e-308."""
 
 
-def line_of(mixture: GaussianMixture, times: np.ndarray, members=None) -> tuple[np.ndarray, np.ndarray] | None:
+def line_of(mixture: GaussianMixture, times: PerTime, members=None) -> tuple[Places, Places] | None:
     """Return positions and standard deviations `(T, K')` on the line the components span, or `None`.
 
     Positions are on the sigma clock (`Y_t / a_t`), which changes no overlap. `members` restricts
@@ -25,7 +27,7 @@ def line_of(mixture: GaussianMixture, times: np.ndarray, members=None) -> tuple[
     keep = np.arange(mixture.n_components) if members is None else np.asarray(members)
     variance = clock.to_sigma(times)[:, None] ** 2
     if mixture.dim == 1:
-        centred = np.asarray(mixture.means)[keep, 0] - mixture.centre[0]
+        centred = np.asarray(mixture.offsets)[keep, 0]
         values = np.asarray(mixture.eigenvalues, dtype=np.float64).reshape(-1)
         spread = values[keep] if mixture.covariance_type != "tied" else np.full(len(keep), values[0])
         return np.tile(centred, (len(times), 1)), np.sqrt(spread + variance)
@@ -41,7 +43,7 @@ def line_of(mixture: GaussianMixture, times: np.ndarray, members=None) -> tuple[
     return scale * (left[:, 0] * sizes[0]), np.ones((len(times), len(keep)))
 
 
-def overlap_on_line(positions: np.ndarray, deviations: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def overlap_on_line(positions: Places, deviations: Places, a: SubsetWeights, b: SubsetWeights) -> Curves:
     """Return `O(P, Q)` exactly, shape `(T, M)`, for `M` pairs of sub-mixtures on a line.
 
     Args:
@@ -93,7 +95,14 @@ def expectation_grid(positions: np.ndarray, deviations: np.ndarray) -> tuple[np.
     return grid, (np.append(steps, 0) + np.insert(steps, 0, 0)) / 2
 
 
-def returns_on_line(positions, deviations, weights, sets, contexts, sources):
+def returns_on_line(
+    positions: Places,
+    deviations: Places,
+    weights: Float[np.ndarray, "K"],
+    sets: SubsetMasks,
+    contexts: SubsetMasks,
+    sources: SubsetWeights,
+) -> tuple[Curves, Curves]:
     """Return `E[P(set | Y, context)]` and `E[ln P(set | Y, context)]` over draws from `sources`, `(T, M)` each.
 
     Args:

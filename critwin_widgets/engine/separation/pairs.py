@@ -8,6 +8,7 @@ covariances, the Bhattacharyya bracket `ab BC^2 / (a + b) <= int min(a p, b q) <
 import numpy as np
 from scipy import special
 
+from .._types import PairCurves, PerTime
 from ..mixtures import GaussianMixture
 from ..processes import clock
 
@@ -22,7 +23,7 @@ def same_covariance(mixture: GaussianMixture) -> bool:
 
 def shared_basis(mixture: GaussianMixture) -> tuple[np.ndarray, np.ndarray]:
     """Return centred means in the shared covariance's eigenbasis, `(K, d)`, and its eigenvalues, `(d,)`."""
-    centred = np.asarray(mixture.means, dtype=np.float64) - mixture.centre
+    centred = np.asarray(mixture.offsets)
     values = np.asarray(mixture.eigenvalues, dtype=np.float64)
     kind = mixture.covariance_type
     if kind == "spherical":
@@ -33,7 +34,7 @@ def shared_basis(mixture: GaussianMixture) -> tuple[np.ndarray, np.ndarray]:
     return (centred @ vectors, values) if kind == "tied" else (centred @ vectors[0], values[0])
 
 
-def mahalanobis(mixture: GaussianMixture, times: np.ndarray) -> np.ndarray:
+def mahalanobis(mixture: GaussianMixture, times: PerTime) -> PairCurves:
     """Return `Delta_t` of every pair for a shared covariance, shape `(T, K, K)`.
 
     On the sigma clock `Delta^2 = delta^T (Sigma + sigma^2 I)^{-1} delta`; distances come from mean
@@ -61,13 +62,13 @@ def mahalanobis(mixture: GaussianMixture, times: np.ndarray) -> np.ndarray:
     return np.sqrt(squared)
 
 
-def log_bhattacharyya(mixture: GaussianMixture, times: np.ndarray) -> np.ndarray:
+def log_bhattacharyya(mixture: GaussianMixture, times: PerTime) -> PairCurves:
     """Return `ln BC(p_t^i, p_t^j)`, shape `(T, K, K)`, for any covariances.
 
     `ln BC = -delta^T C^{-1} delta / 8 - (ln det C - (ln det C_i + ln det C_j) / 2) / 2` with `C` the
     mean of the two covariances; one eigendecomposition per pair serves all times.
     """
-    means = np.asarray(mixture.means, dtype=np.float64)
+    means = np.asarray(mixture.offsets)
     values = np.asarray(mixture.eigenvalues, dtype=np.float64)
     variance = clock.to_sigma(times)[:, None] ** 2
     count, dim = means.shape
@@ -80,7 +81,9 @@ def log_bhattacharyya(mixture: GaussianMixture, times: np.ndarray) -> np.ndarray
                 middle = mixed_i = mixed_j = values
                 delta = delta @ np.asarray(mixture.eigenvectors)
             elif kind == "full":
-                middle, vectors = np.linalg.eigh((np.asarray(mixture.covariances[i]) + np.asarray(mixture.covariances[j])) / 2)
+                middle, vectors = np.linalg.eigh(
+                    (np.asarray(mixture.covariances[i]) + np.asarray(mixture.covariances[j])) / 2
+                )
                 delta, mixed_i, mixed_j = delta @ vectors, values[i], values[j]
             else:
                 mixed_i, mixed_j = (np.broadcast_to(values[k], (dim,)) for k in (i, j))
@@ -99,9 +102,7 @@ def log_weighted_overlap(delta: np.ndarray, log_a: np.ndarray, log_b: np.ndarray
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         threshold = delta / 2 + (log_a - log_b) / delta
-        value = np.logaddexp(
-            log_a + special.log_ndtr(-threshold), log_b + special.log_ndtr(threshold - delta)
-        )
+        value = np.logaddexp(log_a + special.log_ndtr(-threshold), log_b + special.log_ndtr(threshold - delta))
     return np.where(delta > 0, value, np.minimum(log_a, log_b))
 
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._types import Curves, PairCurves, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture
 from ..processes import clock
 from . import pairs
@@ -88,7 +89,7 @@ def _shared(mixture, variance, padded):
 
 
 def _diagonal(mixture, variance, padded):
-    means = np.asarray(mixture.means, dtype=np.float64) - mixture.centre
+    means = np.asarray(mixture.offsets)
     values = np.asarray(mixture.eigenvalues, dtype=np.float64)
     spare = 0
     if mixture.covariance_type == "spherical":
@@ -105,7 +106,7 @@ def _diagonal(mixture, variance, padded):
 
 
 def _full(mixture, variance, padded):
-    means = np.asarray(mixture.means, dtype=np.float64)
+    means = np.asarray(mixture.offsets)
     values, vectors = np.asarray(mixture.eigenvalues), np.asarray(mixture.eigenvectors)
     gaps = np.einsum("kjd,jde->kje", means[:, None] - means[None], vectors)
     spread = _pad(values[None] + variance[:, None], 1, padded, 1.0)
@@ -115,8 +116,13 @@ def _full(mixture, variance, padded):
     return (spread.astype(np.float32), *_split(logdet)), (vectors, gaps), "full"
 
 
-def _noise(draws: Draws, key):
-    """Standard normal draws for every source component, and what else the kind needs."""
+@eqx.filter_jit
+def draw_noise(draws: Draws, key) -> tuple:
+    """Return standard normal draws for every source component, and what else the kind needs.
+
+    Drawn once and shared by all passes of a survey: generating and compiling it costs as much as
+    a small pass.
+    """
     if draws.kind == "shared":
         return (jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])),)
     shape = draws.per_time[0].shape[1:]
@@ -168,9 +174,7 @@ def _moments(values, strata):
 
 
 @eqx.filter_jit
-def _overlap_pass(draws: Draws, key, in_a, in_b, weight_a, weight_b, strata):
-    noise = _noise(draws, key)
-
+def _overlap_pass(draws: Draws, noise, in_a, in_b, weight_a, weight_b, strata):
     def one(now):
         r = _posterior(draws, noise, now)
         a, b = (r @ in_a) / weight_a, (r @ in_b) / weight_b
@@ -181,9 +185,7 @@ def _overlap_pass(draws: Draws, key, in_a, in_b, weight_a, weight_b, strata):
 
 
 @eqx.filter_jit
-def _return_pass(draws: Draws, key, in_set, in_context, strata):
-    noise = _noise(draws, key)
-
+def _return_pass(draws: Draws, noise, in_set, in_context, strata):
     def one(now):
         r = _posterior(draws, noise, now)
         part, whole = r @ in_set, r @ in_context
@@ -196,9 +198,7 @@ def _return_pass(draws: Draws, key, in_set, in_context, strata):
 
 
 @eqx.filter_jit
-def _transition_pass(draws: Draws, key):
-    noise = _noise(draws, key)
-
+def _transition_pass(draws: Draws, noise):
     def one(now):
         r = _posterior(draws, noise, now)
         return r.mean(1), r.var(1) / max(draws.n - 1, 1)
@@ -207,9 +207,7 @@ def _transition_pass(draws: Draws, key):
 
 
 @eqx.filter_jit
-def _pair_pass(draws: Draws, key):
-    noise = _noise(draws, key)
-
+def _pair_pass(draws: Draws, noise):
     def one(now):
         # 2 min(p_k, p_j) / (p_k + p_j) = 2 / (1 + e^|l|), an even function of the log-ratio.
         h = 2.0 * jax.nn.sigmoid(-jnp.abs(_differences(draws, noise, now)))
@@ -225,12 +223,12 @@ def _columns(draws: Draws, masks: np.ndarray, strata: np.ndarray):
     return (_pad(_pad(m.astype(np.float32), 1, columns), 0, rows) for m in (masks, strata))
 
 
-def overlap_estimates(draws: Draws, key, a: np.ndarray, b: np.ndarray):
+def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -> tuple[Curves, Curves]:
     """Return `O(P, Q)` and its standard error, `(T, M)`, for `M` pairs of sub-mixtures.
 
     Args:
         draws: the prepared mixture.
-        key: `jax.random` key.
+        noise: from `draw_noise`.
         a, b: normalised weights of `P` and `Q`, `(K, M)`; each is zero or proportional to the
             mixture's weights.
     """
@@ -240,17 +238,19 @@ def overlap_estimates(draws: Draws, key, a: np.ndarray, b: np.ndarray):
     in_b, _ = _columns(draws, b > 0, b)
     size = in_a.shape[1]
     total_a, total_b = (_pad(x.astype(np.float32), 0, size, 1.0) for x in (total_a, total_b))
-    mean, variance = _overlap_pass(draws, key, in_a, in_b, total_a, total_b, strata)
+    mean, variance = _overlap_pass(draws, noise, in_a, in_b, total_a, total_b, strata)
     keep = a.shape[1]
     return np.asarray(mean, np.float64)[:, :keep], np.sqrt(np.asarray(variance, np.float64)[:, :keep])
 
 
-def return_estimates(draws: Draws, key, sets: np.ndarray, contexts: np.ndarray, sources: np.ndarray):
+def return_estimates(
+    draws: Draws, noise, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetWeights
+) -> tuple[Curves, Curves, Curves]:
     """Return `E[P(set | Y_t, context)]` over draws from sub-mixtures, `(T, M)` each.
 
     Args:
         draws: the prepared mixture.
-        key: `jax.random` key.
+        noise: from `draw_noise`.
         sets, contexts: boolean masks `(K, M)`, each set inside its context.
         sources: normalised weights of the sub-mixtures drawn from, `(K, M)`.
 
@@ -259,31 +259,26 @@ def return_estimates(draws: Draws, key, sets: np.ndarray, contexts: np.ndarray, 
     """
     in_set, strata = _columns(draws, sets, sources)
     in_context, _ = _columns(draws, contexts, sources)
-    mean, variance, logs = _return_pass(draws, key, in_set, in_context, strata)
+    mean, variance, logs = _return_pass(draws, noise, in_set, in_context, strata)
     keep = sets.shape[1]
     mean, variance, logs = (np.asarray(x, np.float64)[:, :keep] for x in (mean, variance, logs))
     return mean, np.sqrt(variance), logs
 
 
-def transition_estimates(draws: Draws, key):
+def transition_estimates(draws: Draws, noise) -> tuple[PairCurves, PairCurves]:
     """Return the label transition matrix `M_t` and its standard error, `(T, K, K)` each."""
-    return tuple(_square(x, draws.count) for x in _rooted(_transition_pass(draws, key)))
+    return _square(_transition_pass(draws, noise), draws.count)
 
 
-def pair_estimates(draws: Draws, key):
+def pair_estimates(draws: Draws, noise) -> tuple[PairCurves, PairCurves]:
     """Return `O(p_t^i, p_t^j)` of all pairs and its standard error, `(T, K, K)` each."""
-    return tuple(_square(x, draws.count) for x in _rooted(_pair_pass(draws, key)))
+    return _square(_pair_pass(draws, noise), draws.count)
 
 
-def _rooted(moments):
-    mean, variance = moments
-    return np.asarray(mean, np.float64), np.sqrt(np.asarray(variance, np.float64))
-
-
-def _square(array: np.ndarray, count: int) -> np.ndarray:
-    return array[:, :count, :count]
-
-
+def _square(moments, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard error without the padding, in float64."""
+    mean, variance = (np.asarray(x, np.float64)[:, :count, :count] for x in moments)
+    return mean, np.sqrt(variance)
 
 
 def draws_per_component(mixture: GaussianMixture, times: int, subsets: int, wanted: int = 1024) -> int:

@@ -4,10 +4,11 @@ import functools
 
 import numpy as np
 
+from .._types import Curves, PairCurves, PerTime, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture, as_key
 from . import line
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
-from .passes import Draws, overlap_estimates, pair_estimates, return_estimates, transition_estimates
+from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
 from .table import PairTable
 
 
@@ -25,7 +26,7 @@ class Survey:
         method: "auto" uses exact results where they exist; "estimated" and "certified" do not.
     """
 
-    def __init__(self, mixture: GaussianMixture, times: np.ndarray, n: int, seed: int = 0, method: str = "auto"):
+    def __init__(self, mixture: GaussianMixture, times: PerTime, n: int, seed: int = 0, method: str = "auto"):
         self.mixture, self.times, self.n = mixture, times, n
         self.key = as_key(seed)
         self.method = method
@@ -46,13 +47,18 @@ class Survey:
         """The mixture prepared for passes."""
         return Draws.of(self.mixture, self.times, self.n)
 
-    def brackets(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @functools.cached_property
+    def noise(self) -> tuple:
+        """Common random numbers of all passes and times."""
+        return draw_noise(self.draws, self.key)
+
+    def brackets(self, a: SubsetWeights, b: SubsetWeights) -> tuple[Curves, Curves]:
         """Return the certified bounds of `ln O` for `M` pairs of sub-mixtures, `(T, M)` each."""
         bounds = [self.table.bracket(a[:, m], b[:, m]) for m in range(a.shape[1])]
         low, high = (np.stack(side, axis=1) for side in zip(*bounds, strict=True))
         return low, high
 
-    def overlaps(self, a: np.ndarray, b: np.ndarray) -> Estimate:
+    def overlaps(self, a: SubsetWeights, b: SubsetWeights) -> Estimate:
         """Return `O(P, Q)`, `(T, M)`, for normalised weights `a`, `b` `(K, M)` of `M` pairs."""
         if self.line is not None:
             value = line.overlap_on_line(*self.line, a, b)
@@ -62,7 +68,7 @@ class Survey:
         if self.method == CERTIFIED:
             # The geometric mean is the natural centre of a bracket that spans decades.
             return Estimate(np.exp((log_low + log_high) / 2), low, high, CERTIFIED)
-        mean, error = overlap_estimates(self.draws, self.key, a, b)
+        mean, error = overlap_estimates(self.draws, self.noise, a, b)
         return within_bracket(mean, error, low, high, self.n)
 
     def pair_overlaps(self) -> Estimate:
@@ -76,12 +82,16 @@ class Survey:
             eye = np.eye(count)
             value = np.ones((len(self.times), count, count))
             if len(rows):
-                value[:, rows, columns] = value[:, columns, rows] = line.overlap_on_line(*self.line, eye[:, rows], eye[:, columns])
+                value[:, rows, columns] = value[:, columns, rows] = line.overlap_on_line(
+                    *self.line, eye[:, rows], eye[:, columns]
+                )
             return Estimate(value, value, value, EXACT)
-        mean, error = pair_estimates(self.draws, self.key)
+        mean, error = pair_estimates(self.draws, self.noise)
         return within_bracket(mean, error, np.exp(self.table.log_low), np.exp(self.table.log_high), self.n)
 
-    def returns(self, sets: np.ndarray, contexts: np.ndarray, sources: np.ndarray | None = None):
+    def returns(
+        self, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetMasks | None = None
+    ) -> tuple[Estimate, Curves]:
         """Return `E[P(set | Y_t, context)]` and `E[ln P(set | Y_t, context)]`, `(T, M)` each.
 
         Args:
@@ -93,15 +103,15 @@ class Survey:
         if self.line is not None:
             value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
             return Estimate(value, value, value, EXACT), logs
-        mean, error, logs = return_estimates(self.draws, self.key, sets, contexts, strata)
+        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata)
         reach = CONFIDENCE_Z * error
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
-    def transitions(self) -> tuple[np.ndarray, np.ndarray, str]:
+    def transitions(self) -> tuple[PairCurves, PairCurves, str]:
         """Return the label transition matrices, their standard errors `(T, K, K)`, and the method."""
         count = self.mixture.n_components
         if self.line is None:
-            return *transition_estimates(self.draws, self.key), ESTIMATED
+            return *transition_estimates(self.draws, self.noise), ESTIMATED
         rows, columns = (axis.ravel() for axis in np.indices((count, count)))
         eye = np.eye(count, dtype=bool)
         found, _ = self.returns(eye[:, columns], np.ones((count, count**2), bool), eye[:, rows])

@@ -3,8 +3,10 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float
 from scipy import special
 
+from .._types import PerTime
 from ..mixtures import GaussianMixture
 from . import pairs
 
@@ -27,7 +29,7 @@ class PairTable:
     log_high: np.ndarray
 
     @staticmethod
-    def of(mixture: GaussianMixture, times: np.ndarray) -> "PairTable":
+    def of(mixture: GaussianMixture, times: PerTime) -> "PairTable":
         """Build the table of a mixture."""
         exact = pairs.same_covariance(mixture)
         if exact:
@@ -40,7 +42,7 @@ class PairTable:
         low = 2 * entries - np.log1p(np.sqrt(-np.expm1(2 * entries)))
         return PairTable(times, False, entries, low, entries)
 
-    def bracket(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def bracket(self, a: Float[np.ndarray, "K"], b: Float[np.ndarray, "K"]) -> tuple[PerTime, PerTime]:
         """Return bounds of `ln O(P, Q)` at all times for `P = sum a_i p^i`, `Q = sum b_j p^j`.
 
         `a` and `b` are normalised weights over all components, zero outside the sub-mixture.

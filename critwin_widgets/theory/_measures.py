@@ -56,7 +56,7 @@ def _largest_gap(overlaps: np.ndarray, subsets) -> np.ndarray:
     return np.stack([1.0 - overlaps[:, s][:, :, s].min(axis=(1, 2)) for s in map(list, subsets)], axis=1)
 
 
-def eps_star(times: np.ndarray, within: np.ndarray, overlap: np.ndarray) -> float:
+def eps_star(within: np.ndarray, overlap: np.ndarray) -> float:
     """Return `min_t max(within(t), sqrt(overlap(t)))`, the smallest eps at which S is a vertex.
 
     `within` falls and `overlap` rises with time; between the two grid points where they cross both
@@ -76,16 +76,21 @@ def eps_star(times: np.ndarray, within: np.ndarray, overlap: np.ndarray) -> floa
     return float(np.maximum(1.0 - fine[0], np.sqrt(fine[1])).min())
 
 
-def eps_stars(times: np.ndarray, measured: Separation) -> tuple[list[Estimate], np.ndarray]:
+def eps_stars(measured: Separation) -> tuple[list[Estimate], np.ndarray]:
     """Return `eps*` of every subset with its interval, and the smallest eps proven in closed form."""
     overlap, within = measured.overlap, measured.within
     method = EXACT if overlap.method == within.method == EXACT else ESTIMATED
     count = overlap.value.shape[1]
     found = [
-        Estimate(*(eps_star(times, getattr(within, s)[:, m], getattr(overlap, s)[:, m]) for s in ("value", "low", "high")), method)
+        Estimate(
+            eps_star(within.value[:, m], overlap.value[:, m]),
+            eps_star(within.low[:, m], overlap.low[:, m]),
+            eps_star(within.high[:, m], overlap.high[:, m]),
+            method,
+        )
         for m in range(count)
     ]
-    proven = [eps_star(times, measured.certified_within[:, m], measured.certified_overlap[:, m]) for m in range(count)]
+    proven = [eps_star(measured.certified_within[:, m], measured.certified_overlap[:, m]) for m in range(count)]
     return found, np.array(proven)
 
 
@@ -119,11 +124,14 @@ class Returns:
         )
         return Returns(found, {pair: m for m, pair in enumerate(pairs)}, survey.weights, survey.times)
 
-    def split(self, subset: tuple[int, ...], children: list[tuple[int, ...]]):
+    def split(
+        self, subset: tuple[int, ...], children: list[tuple[int, ...]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the decided fraction of a split, `(value, low, high)` arrays `(T,)`."""
         columns = [self.column[(child, subset)] for child in children]
         shares = np.array([self.weights[list(child)].sum() for child in children])
-        return decided_fraction(self.found, columns, shares / shares.sum())[:3]
+        value, low, high, _ = decided_fraction(self.found, columns, shares / shares.sum())
+        return value, low, high
 
     def half_of(self, subset: tuple[int, ...], children: list[tuple[int, ...]]) -> tuple[float, float]:
         """Return the half-way time of a split and its margin of error."""
@@ -142,7 +150,9 @@ def plateau_curves(times: np.ndarray, measured: Separation, levels: np.ndarray) 
     # A larger overlap is reached earlier: limits swap sides for start times. A larger distance
     # within is left later: they do not for end times.
     for name, side in (("t_start", "value"), ("t_start_low", "high"), ("t_start_high", "low")):
-        columns[name] = np.stack([start_times(times, getattr(measured.overlap, side)[:, m], levels) for m in range(count)])
+        columns[name] = np.stack(
+            [start_times(times, getattr(measured.overlap, side)[:, m], levels) for m in range(count)]
+        )
     for name, side in (("t_end", "value"), ("t_end_low", "low"), ("t_end_high", "high")):
         columns[name] = np.stack([end_times(times, getattr(measured.within, side)[:, m], levels) for m in range(count)])
     missing = np.isnan(columns["t_start_low"]) & ~np.isnan(columns["t_start"])
