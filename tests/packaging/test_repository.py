@@ -60,7 +60,7 @@ def test_commands_in_documents_exist() -> None:
 def test_files_and_links_in_documents_exist() -> None:
     for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
-        links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text) + re.findall(r'src="(?!https?:)([^"]+)"', text)
+        links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text) + re.findall(r'src(?:set)?="(?!https?:)([^"]+)"', text)
         assert [link for link in links if not (ROOT / link).exists()] == [], document
 
 
