@@ -68,13 +68,10 @@ TRAITS: tuple[Field, ...] = (
 
 _VERTEX = (
     "Array<{ id: number; parent: number; children: number[]; subset: number[]; label: string; "
-    "weight: number; eps_star: WireEstimate | null; half: WireInterval | null; "
-    "interval: [number, number] | null }>"
+    "weight: number; eps_star: WireEstimate | null; eps_certified: number | null; "
+    "half: WireInterval | null; interval: [number, number] | null }>"
 )
-_FEATURE = (
-    "Array<{ name: string; half: WireInterval | null; interval: [number, number] | null; "
-    "chance: number }>"
-)
+_FEATURE = "Array<{ name: string; half: WireInterval | null; interval: [number, number] | null; chance: number }>"
 
 PAYLOAD: tuple[Field, ...] = (
     Field("version", "number", "Layout of this payload."),
@@ -89,11 +86,13 @@ PAYLOAD: tuple[Field, ...] = (
     Field("times", "WireArray", "float64 [T], increasing OU times from 0."),
     Field("t_max", "number", "Time at which the picture starts, nothing being decided yet."),
     Field("t_min", "number", "Smallest time worth showing on logarithmic clocks."),
-    Field("vertices", _VERTEX, "The soft tree in preorder; parent is -1 for the root, eps_star null for never."),
+    Field("vertices", _VERTEX, "The soft tree in preorder; parent is -1 for the root; an ε is null for never."),
     Field("decided", "WireArray", "float32 [V, T], D of each vertex's split; NaN for leaves."),
     Field("decided_low", "WireArray", "float32 [V, T], lower end of its interval."),
     Field("decided_high", "WireArray", "float32 [V, T], upper end of its interval."),
     Field("retention", "WireArray", "float32 [V, T], P(back in the subset | from it, noised to t)."),
+    Field("retention_low", "WireArray", "float32 [V, T], lower end of its interval."),
+    Field("retention_high", "WireArray", "float32 [V, T], upper end of its interval."),
     Field("overlap", "WireArray", "float32 [V, T], log10 of the overlap with the rest."),
     Field("overlap_low", "WireArray", "float32 [V, T], lower end of its bracket, log10."),
     Field("overlap_high", "WireArray", "float32 [V, T], upper end of its bracket, log10."),
@@ -105,15 +104,18 @@ PAYLOAD: tuple[Field, ...] = (
     Field("t_end", "WireArray", "float32 [V, E], T_end(ε); NaN where there is none."),
     Field("t_end_low", "WireArray", "float32 [V, E], lower end of its bracket."),
     Field("t_end_high", "WireArray", "float32 [V, E], upper end of its bracket."),
-    Field("plateau_method", "Method", "How the plateau times are known."),
+    Field(
+        "methods",
+        "{ overlap: Method; within: Method; decided: Method; features: Method }",
+        "How each family of curves is known; return probabilities as `decided`.",
+    ),
     Field("features", _FEATURE, "The features and when each is decided."),
     Field("feature_decided", "WireArray", "float32 [F, T], decided fraction of each feature."),
     Field("feature_decided_low", "WireArray", "float32 [F, T], lower end of its interval."),
     Field("feature_decided_high", "WireArray", "float32 [F, T], upper end of its interval."),
     Field(
         "thumbnails",
-        "null | { shape: [number, number, number, number]; arr: WireArray; "
-        "range: [number, number] }",
+        "null | { shape: [number, number, number, number]; arr: WireArray; range: [number, number] }",
         "Mean image of each vertex's sub-mixture, [V, h, w, c], and the range displayed.",
     ),
 )
@@ -157,7 +159,7 @@ def generate() -> str:
         "",
         *_interface("Payload", PAYLOAD),
         *_interface("State", TRAITS),
-        f"export const DEFAULTS: Omit<State, \"data\"> = {json.dumps(defaults, indent=2)};",
+        f'export const DEFAULTS: Omit<State, "data"> = {json.dumps(defaults, indent=2)};',
     ]
     return "\n".join(lines) + "\n"
 

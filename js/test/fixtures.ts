@@ -114,6 +114,7 @@ export function payloadOf(root: Node, options: Options = {}): Payload {
   const rows = (f: (v: Flat, t: number) => number) => all.flatMap((v) => times.map((t) => f(v, t)));
   const D = (v: Flat, t: number) =>
     v.kids.length === 0 ? Number.NaN : logistic(t, v.half ?? 1, v.width ?? 0.2);
+  const how = doubt > 0 ? ("estimated" as const) : ("exact" as const);
   const clamp = (x: number) => Math.min(1, Math.max(0, x));
   const wobble = (v: Flat, t: number) => doubt * 4 * D(v, t) * (1 - D(v, t));
   const back = (v: Flat, t: number): number => {
@@ -185,8 +186,9 @@ export function payloadOf(root: Node, options: Options = {}): Payload {
         value: v.epsStar ?? 0,
         low: v.epsStar ?? 0,
         high: v.epsStar ?? 0,
-        method: "exact" as const,
+        method: how,
       },
+      eps_certified: doubt > 0 ? 2 * (v.epsStar ?? 0) : (v.epsStar ?? 0),
       half: v.kids.length > 0 ? around(crossAt(0.5, v.half ?? 1, v.width ?? 0.2, tMax)) : null,
       interval: v.kids.length > 0 ? interval(v.half ?? 1, v.width ?? 0.2) : null,
     })),
@@ -194,6 +196,8 @@ export function payloadOf(root: Node, options: Options = {}): Payload {
     decided_low: vt((v, t) => clamp(D(v, t) - wobble(v, t))),
     decided_high: vt((v, t) => clamp(D(v, t) + wobble(v, t))),
     retention: vt(back),
+    retention_low: vt((v, t) => clamp(back(v, t) - doubt / 3)),
+    retention_high: vt((v, t) => clamp(back(v, t) + doubt / 3)),
     overlap: vt(overlap),
     overlap_low: vt((v, t) => overlap(v, t) - doubt),
     overlap_high: vt((v, t) => Math.min(0, overlap(v, t) + doubt)),
@@ -205,7 +209,7 @@ export function payloadOf(root: Node, options: Options = {}): Payload {
     t_end: ve(plateaus.end),
     t_end_low: ve(plateaus.end, -doubt),
     t_end_high: ve(plateaus.end, doubt),
-    plateau_method: doubt > 0 ? "estimated" : "exact",
+    methods: { overlap: how, within: how, decided: how, features: how },
     features: features.map((f) => ({
       name: f.name,
       half: around(crossAt(0.5, f.half, f.width, tMax)),

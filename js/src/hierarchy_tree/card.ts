@@ -55,19 +55,19 @@ export function fillCard(into: HTMLElement, options: CardOptions): void {
         : h("span", { class: `cw-how cw-how-${fact.how}`, title: HOW[fact.how] }, fact.how),
     ),
   ]);
-  into.replaceChildren(
+  const head = h(
+    "div",
+    { class: "cw-card-head" },
+    h("span", { class: "cw-swatch", style: `background:${colour}` }),
+    h("strong", {}, vertex.parent === -1 ? "nothing decided" : vertex.label),
     h(
-      "div",
-      { class: "cw-card-head" },
-      h("span", { class: "cw-swatch", style: `background:${colour}` }),
-      h("strong", {}, vertex.parent === -1 ? "nothing decided" : vertex.label),
-      h(
-        "span",
-        { class: "cw-card-note" },
-        `weight ${vertex.weight.toFixed(2)} · ${countWords(vertex)} · ${status(tree, vertex, t)}`,
-      ),
+      "span",
+      { class: "cw-card-note" },
+      `weight ${vertex.weight.toFixed(2)} · ${countWords(vertex)} · ${status(tree, vertex, t)}`,
     ),
-    ...[portraits(options)].filter((node) => node !== null),
+  );
+  into.replaceChildren(
+    h("div", { class: "cw-card-top" }, head, portraits(options)),
     h("dl", {}, ...rows),
   );
 }
@@ -76,12 +76,26 @@ function countWords(v: Vertex): string {
   return v.subset.length === 1 ? "1 component" : `${v.subset.length} components`;
 }
 
-/** Put a card near a point of the stage without leaving it. */
-export function placeCard(card: HTMLElement, stage: HTMLElement, x: number, y: number): void {
+/**
+ * Put a card near a point of the stage, inside it and, where it can be, clear of what it is about:
+ * below or above the streams pointed at, beside the pointer when they fill the height.
+ */
+export function placeCard(
+  card: HTMLElement,
+  stage: HTMLElement,
+  at: { x: number; y: number },
+  region: { top: number; bottom: number },
+): void {
   card.hidden = false;
   const room = { w: stage.clientWidth, h: stage.clientHeight };
   const size = { w: card.offsetWidth, h: card.offsetHeight };
-  const left = x + 18 + size.w <= room.w ? x + 18 : Math.max(4, x - 18 - size.w);
-  const top = Math.min(Math.max(4, y - size.h / 2), Math.max(4, room.h - size.h - 4));
+  const inside = (value: number, most: number) => Math.min(Math.max(4, value), Math.max(4, most));
+  let left = inside(at.x - size.w / 2, room.w - size.w - 4);
+  let top = region.bottom + 12;
+  if (top + size.h > room.h + 40) top = region.top - 14 - size.h;
+  if (top < -60) {
+    left = at.x + 20 + size.w <= room.w ? at.x + 20 : Math.max(4, at.x - 20 - size.w);
+    top = inside(at.y - size.h / 2, room.h - size.h - 4);
+  }
   card.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
 }

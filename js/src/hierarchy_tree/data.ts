@@ -21,6 +21,8 @@ export interface Vertex {
   short: string;
   weight: number;
   epsStar: WireEstimate | null;
+  /** Smallest ε at which closed forms alone prove it. */
+  epsCertified: number | null;
   half: Interval | null;
   interval: [number, number] | null;
   /** Root is 0. */
@@ -34,6 +36,8 @@ export interface Vertex {
   decidedLow: Row;
   decidedHigh: Row;
   retention: Row;
+  retentionLow: Row;
+  retentionHigh: Row;
   overlap: Row;
   overlapLow: Row;
   overlapHigh: Row;
@@ -74,7 +78,7 @@ export interface Tree {
   tMin: number;
   vertices: Vertex[];
   epsGrid: Row;
-  plateauMethod: Method;
+  methods: Payload["methods"];
   features: Feature[];
   thumbnails: Thumbnails | null;
 }
@@ -84,6 +88,8 @@ const PER_TIME = [
   ["decidedLow", "decided_low"],
   ["decidedHigh", "decided_high"],
   ["retention", "retention"],
+  ["retentionLow", "retention_low"],
+  ["retentionHigh", "retention_high"],
   ["overlap", "overlap"],
   ["overlapLow", "overlap_low"],
   ["overlapHigh", "overlap_high"],
@@ -135,9 +141,17 @@ function decodeVertices(payload: Payload, times: Row, epsGrid: Row): Vertex[] {
       );
     }
     const rows = Object.fromEntries([...curves, ...plateaus].map(([k, a]) => [k, row(a, i)]));
-    const { eps_star: epsStar, ...rest } = v;
+    const { eps_star: epsStar, eps_certified: epsCertified, ...rest } = v;
     const depth = 0;
-    return { ...rest, epsStar, short: "", depth, height: 0, ...rows } as unknown as Vertex;
+    return {
+      ...rest,
+      epsStar,
+      epsCertified,
+      short: "",
+      depth,
+      height: 0,
+      ...rows,
+    } as unknown as Vertex;
   });
   for (const v of vertices) {
     const parent = vertices[v.parent];
@@ -228,7 +242,7 @@ export function decodeTree(payload: Payload | Record<string, never> | null | und
     tMin: p.t_min,
     vertices,
     epsGrid,
-    plateauMethod: p.plateau_method,
+    methods: p.methods,
     features: decodeFeatures(p, times.length),
     thumbnails: decodeThumbnails(p),
   };
@@ -263,6 +277,12 @@ export function vertexOf(tree: Tree, subset: readonly number[]): Vertex | undefi
   return tree.vertices.find(
     (v) => v.subset.length === wanted.size && v.subset.every((i) => wanted.has(i)),
   );
+}
+
+/** How it is known that `v` is a vertex at ε: exactly, proven in closed form, or from samples. */
+export function certificate(v: Vertex, eps: number): Method {
+  if (v.parent === -1 || v.epsStar?.method === "exact") return "exact";
+  return v.epsCertified !== null && v.epsCertified <= eps ? "certified" : "estimated";
 }
 
 export function isCertified(v: Vertex, eps: number): boolean {

@@ -3,20 +3,21 @@ import { inkOn, toHex } from "../lib/colour";
 import { crossing, lerpAt } from "../lib/interp";
 import type { Vertex } from "./data";
 import { type Bracket, bracketOf, type Region, regionOf } from "./geometry";
-import { type InnerLabel, innerLabels, type LeafLabel, leafLabels } from "./labels";
+import { type InnerLabel, innerLabels, type LeafLabel, leafLabels, namedEnds } from "./labels";
 import { bandPath, bundleAt, colourAt, type Stream } from "./layout";
 import type { Picture } from "./picture";
 import { plateauAt } from "./plateaus";
 import type { Scene } from "./scene";
 import type { ThumbSource } from "./thumbs";
 
-/** Neighbours overlap by a hair where they touch, or the seam would shine through. */
-const SEAM = 0.6;
-
+/**
+ * Neighbours that touch overlap by a pixel, or the seam between two smoothed edges would shine
+ * through; the overlap fades out as the gap opens, so that it opens from nothing.
+ */
 function streamPath(scene: Scene, s: Stream): string {
   const next = scene.river.streams[s.position + 1];
   if (next === undefined) return bandPath(scene.river.xs, s.y0, s.y1);
-  const y1 = s.y1.map((y, i) => (next.y0[i]! - y < SEAM ? next.y0[i]! + 2 * SEAM : y));
+  const y1 = s.y1.map((y, i) => y + Math.max(0, 1 - (next.y0[i]! - y) / 1.5));
   return bandPath(scene.river.xs, s.y0, y1);
 }
 
@@ -45,6 +46,7 @@ export function drawStreams(picture: Picture, scene: Scene): void {
     .data(river.streams, (s) => s.position)
     .join("path")
     .attr("class", "cw-stream")
+    .attr("id", (s) => `${picture.uid}-p${s.position}`)
     .attr("d", (s) => streamPath(scene, s))
     .attr("fill", fill);
   picture.soft
@@ -80,7 +82,7 @@ export function placeRiver(picture: Picture, scene: Scene): void {
 
 /** Brackets are all that depends on ε in the river: this runs on every frame of an ε drag. */
 export function drawBrackets(picture: Picture, scene: Scene, eps: number): void {
-  const { tree, river, base } = scene;
+  const { tree, river, base, frame } = scene;
   const brackets: Bracket[] = [];
   if (scene.settings.view === "river" && tree.order.length > 1) {
     for (const v of scene.visible) {
@@ -98,6 +100,9 @@ export function drawBrackets(picture: Picture, scene: Scene, eps: number): void 
       g.append("path").attr("class", "cw-bracket-doubt");
       return g;
     });
+  // Among many thin streams a bracket must not outweigh the water.
+  const dense = (frame.bottom - frame.top) / scene.ends.length < 9;
+  picture.brackets.classed("cw-dense", dense);
   groups.select(".cw-bracket-line").attr("d", (b) => b.d);
   groups.select(".cw-bracket-doubt").attr("d", (b) => b.doubt);
 }
@@ -112,7 +117,14 @@ export function riverItems(scene: Scene): Item[] {
   return scene.visible.map((vertex) => {
     const folded = settings.collapsed.has(vertex.id);
     const region = regionOf(tree, river, vertex, folded, axis.x);
-    return { ...region, cy: region.cy + frame.top, vertex };
+    const shift = frame.top;
+    return {
+      ...region,
+      cy: region.cy + shift,
+      top: region.top + shift,
+      bottom: region.bottom + shift,
+      vertex,
+    };
   });
 }
 
@@ -232,7 +244,8 @@ export function drawEnds(
 /** Where the river's ends lie, before labels move apart. */
 export function riverAnchors(scene: Scene): Array<{ vertex: Vertex; anchor: number }> {
   const t = scene.river.times[0]!;
-  return scene.ends.map((vertex) => {
+  const { top, bottom } = scene.frame;
+  return namedEnds(scene.tree, scene.ends, Math.floor((bottom - top + 12) / 13)).map((vertex) => {
     const [a, b] = bundleAt(scene.river, vertex, t);
     return { vertex, anchor: (a + b) / 2 };
   });

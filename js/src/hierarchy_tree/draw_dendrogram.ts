@@ -2,6 +2,7 @@
 import { toHex } from "../lib/colour";
 import type { Vertex } from "./data";
 import type { Item } from "./draw";
+import { type Box, overlaps } from "./labels";
 import type { Picture } from "./picture";
 import {
   certifiedTree,
@@ -89,22 +90,37 @@ export function drawDendrogram(picture: Picture, scene: Scene, drawing: Dendrogr
   nameBars(picture, scene, drawing);
 }
 
-/** Inner vertices carry their name above the bar, where it fits between neighbours. */
+/** A short name says nothing where the parent it shortens is not in the picture. */
+const nameOf = (r: DendrogramRow) =>
+  r.node.parent?.vertex.id === r.node.vertex.parent && r.node.vertex.depth > 1
+    ? r.node.vertex.short
+    : r.node.vertex.label;
+
+/** Inner vertices carry their name above the bar, where it touches no other name and no bar. */
 function nameBars(picture: Picture, scene: Scene, drawing: Dendrogram): void {
   const { settings, frame, river } = scene;
-  const inner = drawing.rows.filter((r) => {
-    const v = r.node.vertex;
-    const room = Math.min(r.x1, frame.right) - Math.max(r.x0, frame.left);
-    return !r.terminal && v.parent !== -1 && settings.measure(v.short, 11.5) < Math.max(room, 60);
+  const taken: Box[] = [];
+  const bars = drawing.rows.map((r) => {
+    const half = barWidth(r.node.vertex, river.unit) / 2;
+    return { x0: r.x0, x1: r.x1, y0: r.y - half, y1: r.y + half };
+  });
+  const named = drawing.rows.filter((r) => {
+    if (r.terminal || r.node.vertex.parent === -1) return false;
+    const x0 = Math.max(r.x0, frame.left + 4);
+    const base = r.y - barWidth(r.node.vertex, river.unit) / 2 - 3;
+    const box = { x0, x1: x0 + settings.measure(nameOf(r), 11.5, true), y0: base - 11, y1: base };
+    if (box.x1 > frame.right || [...taken, ...bars].some((b) => overlaps(b, box))) return false;
+    taken.push(box);
+    return true;
   });
   picture.dendrogram
     .selectAll<SVGTextElement, DendrogramRow>("text")
-    .data(inner, (r) => r.node.vertex.id)
+    .data(named, (r) => r.node.vertex.id)
     .join("text")
     .attr("class", "cw-bar-label")
     .attr("x", (r) => Math.max(r.x0, frame.left + 4))
-    .attr("y", (r) => r.y - barWidth(r.node.vertex, river.unit) / 2 - 4)
-    .text((r) => r.node.vertex.short);
+    .attr("y", (r) => r.y - barWidth(r.node.vertex, river.unit) / 2 - 5)
+    .text(nameOf);
 }
 
 function gradients(picture: Picture, drawing: Dendrogram, colour: (v: Vertex) => string): void {
@@ -136,6 +152,8 @@ export function dendrogramItems(scene: Scene, drawing: Dendrogram): Item[] {
       d: `M${x0},${r.y - h / 2}H${right}V${r.y + h / 2}H${x0}Z`,
       cx: (x0 + right) / 2,
       cy: r.y + scene.frame.top,
+      top: r.y - h / 2 + scene.frame.top,
+      bottom: r.y + h / 2 + scene.frame.top,
     };
   });
 }

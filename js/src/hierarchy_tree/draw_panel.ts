@@ -1,6 +1,7 @@
 /** The lower panel (decided fraction of each feature), the time axis and the time cursor. */
 import { CLOCKS, compact, sayTime, ticks } from "../lib/clocks";
 import { DASHES, LINES } from "../lib/colour";
+import { resample } from "../lib/interp";
 import type { Feature } from "./data";
 import { halfTime, valueAt } from "./draw";
 import { curveLabels } from "./labels";
@@ -16,19 +17,23 @@ const level = (scene: Scene) => (fraction: number) => {
 };
 
 export function drawCurves(picture: Picture, scene: Scene): void {
-  const { curves, base, tree, settings, frame } = scene;
+  const { curves, tree, settings, frame } = scene;
   const y = level(scene);
-  const xs = Float64Array.from(tree.times, base.x);
+  // The tabulated times are coarse where they matter least; the river's samples draw smoothly.
+  const { times, xs } = scene.river;
   const inks = LINES[settings.scheme];
-  const path = (values: ArrayLike<number>) =>
-    Array.from(xs, (x, i) => `${f(x)},${f(y(values[i]!))}`).join("L");
+  const heights = (values: ArrayLike<number>) => resample(tree.times, values, times).map(y);
+  const path = (values: ArrayLike<number>) => {
+    const ys = heights(values);
+    return Array.from(xs, (x, i) => `${f(x)},${f(ys[i]!)}`).join("L");
+  };
   picture.curves
     .selectAll<SVGPathElement, Feature>("path.cw-band")
     .data(curves)
     .join("path")
     .attr("class", "cw-band")
     .attr("fill", (_, i) => inks[i % inks.length]!)
-    .attr("d", (c) => bandPath(xs, Array.from(c.low, y), Array.from(c.high, y)));
+    .attr("d", (c) => bandPath(xs, heights(c.low), heights(c.high)));
   picture.curves
     .selectAll<SVGPathElement, Feature>("path.cw-curve")
     .data(curves)
@@ -73,6 +78,8 @@ export function drawMarks(picture: Picture, scene: Scene): void {
   const ink = (c: Feature) => inks[curves.indexOf(c) % inks.length]!;
   const inView = (x: number) => x >= frame.left - 1 && x <= frame.right + 1;
   const marks = curves
+    // A feature that even the data leave half open has no half-way time.
+    .filter((c) => c.half !== null)
     .map((c) => ({ c, x: axis.x(halfTime(scene, c.decided)) }))
     .filter((m) => inView(m.x));
   picture.marks
@@ -90,7 +97,7 @@ export function drawMarks(picture: Picture, scene: Scene): void {
     x1: frame.right,
     y1: frame.curvesBottom,
   };
-  const labels = curveLabels(tree, curves, axis.x, y, bounds, settings.measure);
+  const labels = curveLabels(tree, curves, axis, y, bounds, settings.measure);
   picture.marks
     .selectAll<SVGTextElement, (typeof labels)[number]>("text")
     .data(labels)

@@ -11,6 +11,9 @@ export interface Region {
   /** A point inside, for placing a card. */
   cx: number;
   cy: number;
+  /** Its vertical extent. */
+  top: number;
+  bottom: number;
 }
 
 /** Sample times strictly between two times, with both ends. */
@@ -38,14 +41,23 @@ export function regionOf(
   const times = timesBetween(river, from, Math.max(to, river.times[0]!));
   const top: string[] = [];
   const bottom: string[] = [];
+  const extent: [number, number] = [Number.POSITIVE_INFINITY, 0];
   for (const t of times) {
     const [a, b] = bundleAt(river, v, t);
+    extent[0] = Math.min(extent[0], a);
+    extent[1] = Math.max(extent[1], b);
     top.push(`${f(x(t))},${f(a)}`);
     bottom.push(`${f(x(t))},${f(b)}`);
   }
   const mid = times[times.length >> 1]!;
   const [a, b] = bundleAt(river, v, mid);
-  return { d: `M${top.join("L")}L${bottom.reverse().join("L")}Z`, cx: x(mid), cy: (a + b) / 2 };
+  return {
+    d: `M${top.join("L")}L${bottom.reverse().join("L")}Z`,
+    cx: x(mid),
+    cy: (a + b) / 2,
+    top: extent[0],
+    bottom: extent[1],
+  };
 }
 
 export interface Bracket {

@@ -54,30 +54,39 @@ export function drawItems(
     .order();
 }
 
-/** Dim what does not belong to `active`; outline what is selected and what has the focus. */
+/**
+ * Dim what does not belong to `active`; outline what is selected and what has the focus.
+ *
+ * Streams overlap by a hair, which would show if each were faded by itself: the whole group is
+ * dimmed at once, and the lit streams are drawn again on top.
+ */
 export function highlight(
   picture: Picture,
   scene: Scene,
   active: readonly number[],
-  selection: readonly number[],
   selected: number | null,
   focus: number | null,
 ): void {
   const all = active.length === 0 || active.length === scene.tree.order.length;
   const lit = new Set(active);
-  const chosen = new Set(selection);
-  picture.streams
-    .selectAll<SVGPathElement, { component: number }>("path")
-    .classed("cw-off", (s) => !all && !lit.has(s.component))
-    .classed("cw-chosen", (s) => chosen.has(s.component));
-  picture.soft
-    .selectAll<SVGPathElement, { component: number }>("path")
-    .classed("cw-off", (s) => !all && !lit.has(s.component));
+  picture.streams.classed("cw-dim", !all);
+  picture.soft.classed("cw-dim", !all);
+  const streams = all ? [] : scene.river.streams.filter((s) => lit.has(s.component));
+  picture.lit
+    .selectAll<SVGUseElement, { position: number }>("use")
+    .data(streams, (s) => s.position)
+    .join("use")
+    .attr("href", (s) => `#${picture.uid}-p${s.position}`);
   const off = (v: Vertex) => !all && !v.subset.some((i) => lit.has(i));
+  for (const layer of [picture.ends, picture.words, picture.brackets]) {
+    layer.selectAll<SVGGElement, { vertex: Vertex }>("g").classed("cw-off", (l) => off(l.vertex));
+  }
   picture.ends
     .selectAll<SVGGElement, { vertex: Vertex }>("g")
-    .classed("cw-off", (l) => off(l.vertex))
     .classed("cw-on", (l) => !all && !off(l.vertex));
+  picture.dendrogram
+    .selectAll<SVGElement, { node?: { vertex: Vertex }; child?: { node: { vertex: Vertex } } }>("*")
+    .classed("cw-off", (d) => off((d.node ?? d.child!.node).vertex));
   picture.items
     .selectAll<SVGPathElement, Item>("path")
     .attr("aria-selected", (i) => String(i.vertex.id === selected))

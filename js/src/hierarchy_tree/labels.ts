@@ -1,6 +1,6 @@
 /** Where words go so that none collide. Pure; text sizes come from a `Measure`. */
 import { crossing, lerpAt } from "../lib/interp";
-import { type Measure, spread, truncate } from "../lib/text";
+import { type Measure, spread, truncate, truncateLabel } from "../lib/text";
 import { type Feature, span, type Tree, type Vertex } from "./data";
 import type { River } from "./layout";
 
@@ -53,13 +53,7 @@ export function leafLabels(all: LeafAnchor[], options: LeafOptions): LeafLabel[]
   const lines = step >= 29 && !narrow ? 2 : 1;
   const size = step >= 14 ? 12.5 : 10.5;
   const need = lines === 2 ? 29 : size + 2.5;
-  let kept = all;
-  if (all.length * need > height) {
-    const most = Math.max(1, Math.floor(height / need));
-    const heavy = [...all].sort((a, b) => b.vertex.weight - a.vertex.weight).slice(0, most);
-    const chosen = new Set(heavy);
-    kept = all.filter((item) => chosen.has(item));
-  }
+  const kept = all.length * need > height ? spaced(all, need) : all;
   const thumb = options.thumbs && step >= 15 ? Math.min(narrow ? 20 : 28, step - 2) : 0;
   const centres = spread(
     kept.map((item) => item.anchor + options.lead),
@@ -72,11 +66,37 @@ export function leafLabels(all: LeafAnchor[], options: LeafOptions): LeafLabel[]
     ...item,
     anchor: item.anchor + options.lead,
     y: centres[i]!,
-    text: truncate(item.vertex.label, room, size, measure),
+    text: truncateLabel(item.vertex.label, room, size, measure),
     note: lines === 2 ? `w ${item.vertex.weight.toFixed(2)}` : "",
     size,
     thumb,
   }));
+}
+
+/** The heaviest that keep `need` pixels from each other, in order. */
+function spaced(all: LeafAnchor[], need: number): LeafAnchor[] {
+  const kept: LeafAnchor[] = [];
+  for (const item of [...all].sort((a, b) => b.vertex.weight - a.vertex.weight)) {
+    if (kept.every((other) => Math.abs(other.anchor - item.anchor) >= need)) kept.push(item);
+  }
+  return kept.sort((a, b) => a.anchor - b.anchor);
+}
+
+/**
+ * The vertices to name at the data end: the `ends` themselves where at most `most` fit, otherwise
+ * coarser branches, opened from the root down, the largest first.
+ */
+export function namedEnds(tree: Tree, ends: Vertex[], most: number): Vertex[] {
+  if (ends.length <= most) return ends;
+  const terminal = new Set(ends.map((v) => v.id));
+  const named = [tree.vertices[0]!];
+  for (;;) {
+    const open = named.filter((v) => !terminal.has(v.id));
+    const widest = open.reduce((a, b) => (b.subset.length > a.subset.length ? b : a), open[0]!);
+    if (widest === undefined || named.length - 1 + widest.children.length > most) break;
+    named.splice(named.indexOf(widest), 1, ...widest.children.map((id) => tree.vertices[id]!));
+  }
+  return named.sort((a, b) => a.first - b.first);
 }
 
 /** Pixels the data-end labels would like, within what the width can spare. */
@@ -86,7 +106,7 @@ export function labelRoom(
   measure: Measure,
   thumbs: boolean,
 ): number {
-  const widest = Math.max(0, ...ends.map((v) => measure(v.label, 12.5)));
+  const widest = Math.max(measure("w 0.00", 11) + 4, ...ends.map((v) => measure(v.label, 12.5)));
   const wanted = widest + (thumbs ? 38 : 0) + 6;
   return Math.min(wanted, Math.max(64, (width < 560 ? 0.3 : 0.28) * width));
 }
@@ -242,11 +262,12 @@ export interface CurveLabel {
 export function curveLabels(
   tree: Tree,
   features: Feature[],
-  x: (t: number) => number,
+  axis: { x: (t: number) => number; t: (x: number) => number },
   y: (fraction: number) => number,
   bounds: Box,
   measure: Measure,
 ): CurveLabel[] {
+  const { x } = axis;
   const size = 11.5;
   const placed: CurveLabel[] = [];
   for (const feature of features) {
@@ -262,7 +283,7 @@ export function curveLabels(
         const box = { x0, y0: at.y - size * 0.7, x1: x0 + width, y1: at.y + size * 0.7 };
         if (box.x0 < bounds.x0 || box.x1 > bounds.x1) continue;
         if (placed.some((p) => overlaps(p.box, box))) continue;
-        const cost = Math.abs(level - 0.5) + crossings(tree, features, x, y, box);
+        const cost = Math.abs(level - 0.5) + crossings(tree, features, axis.t, y, box);
         if (best === null || cost < best.cost) {
           const anchor = side === -1 ? "end" : "start";
           best = { label: { feature, text, x: at.x, y: at.y, anchor, box }, cost };
@@ -274,20 +295,19 @@ export function curveLabels(
   return placed;
 }
 
-/** How much of a box the curves run through, 0.3 for each curve at each of nine places. */
+/** How much of a box the curves run through: 0.3 for each curve at each of a few places. */
 function crossings(
   tree: Tree,
   features: Feature[],
-  x: (t: number) => number,
+  timeAt: (x: number) => number,
   y: (fraction: number) => number,
   box: Box,
 ): number {
   let hits = 0;
-  for (const feature of features) {
-    for (let i = 0; i < tree.times.length; i += 1) {
-      const px = x(tree.times[i]!);
-      if (px < box.x0 - 2 || px > box.x1 + 2) continue;
-      const py = y(lerpAt(tree.times, feature.decided, tree.times[i]!));
+  for (let px = box.x0 - 2; px <= box.x1 + 2; px += 6) {
+    const t = timeAt(px);
+    for (const feature of features) {
+      const py = y(lerpAt(tree.times, feature.decided, t));
       if (py > box.y0 - 1 && py < box.y1 + 1) hits += 0.3;
     }
   }

@@ -13,6 +13,8 @@ export interface Picture {
   river: Layer;
   soft: Layer;
   streams: Layer;
+  /** Streams that stand out while the others, as one group, are dimmed. */
+  lit: Layer;
   brackets: Layer;
   curves: Layer;
   curvesFrame: Layer;
@@ -43,6 +45,7 @@ export function makePicture(stage: HTMLElement, title: string): Picture {
   const river = layer(clipped, "river");
   const soft = layer(river, "soft");
   const streams = layer(river, "streams");
+  const lit = layer(river, "lit");
   const brackets = layer(river, "brackets");
   const curves = layer(clipped, "curves");
   const dendrogram = layer(clipped, "dendrogram");
@@ -61,6 +64,7 @@ export function makePicture(stage: HTMLElement, title: string): Picture {
     river,
     soft,
     streams,
+    lit,
     brackets,
     curves,
     curvesFrame,

@@ -3,14 +3,18 @@ import { dataAddress, encodePng } from "../lib/png";
 import { normals } from "../lib/random";
 import type { Thumbnails } from "./data";
 
-function encode(thumbs: Thumbnails, value: (i: number) => number): string {
-  const { height, width, channels, range } = thumbs;
+function encode(
+  thumbs: Thumbnails,
+  [low, high]: [number, number],
+  value: (i: number) => number,
+): string {
+  const { height, width, channels } = thumbs;
   const shown = channels === 3 ? 3 : 1;
   const pixels = new Uint8Array(height * width * shown);
-  const span = range[1] - range[0] || 1;
+  const span = high - low || 1;
   for (let p = 0; p < height * width; p++) {
     for (let c = 0; c < shown; c++) {
-      const v = (value(p * channels + c) - range[0]) / span;
+      const v = (value(p * channels + c) - low) / span;
       pixels[p * shown + c] = Math.round(255 * Math.min(1, Math.max(0, v)));
     }
   }
@@ -34,7 +38,7 @@ export class ThumbSource {
     let address = this.clean.get(id);
     if (address === undefined) {
       const image = this.thumbs.images[id]!;
-      address = encode(this.thumbs, (i) => image[i]!);
+      address = encode(this.thumbs, this.thumbs.range, (i) => image[i]!);
       this.clean.set(id, address);
     }
     return address;
@@ -45,6 +49,9 @@ export class ThumbSource {
     const image = this.thumbs.images[id]!;
     const a = Math.exp(-t);
     const s = Math.sqrt(-Math.expm1(-2 * t));
-    return encode(this.thumbs, (i) => a * image[i]! + s * this.noise[i]!);
+    // Noise has unit scale whatever the data's: widen the range shown, or all would clip.
+    const [low, high] = this.thumbs.range;
+    const range: [number, number] = [a * low - 1.7 * s, a * high + 1.7 * s];
+    return encode(this.thumbs, range, (i) => a * image[i]! + s * this.noise[i]!);
   }
 }

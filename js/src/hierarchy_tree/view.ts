@@ -352,14 +352,7 @@ export class View {
     const chosen = this.selected;
     const pointed = this.hover?.id ?? this.focus;
     const active = pointed === null ? undefined : this.tree.vertices[pointed];
-    highlight(
-      this.picture,
-      scene,
-      active?.subset ?? selection,
-      selection,
-      chosen?.id ?? null,
-      this.focus,
-    );
+    highlight(this.picture, scene, active?.subset ?? selection, chosen?.id ?? null, this.focus);
     chrome.inspector.hidden = selection.length === 0;
     if (chosen !== undefined) fillCard(chrome.inspectorBody, this.cardOf(chosen));
     else if (selection.length > 0) {
@@ -373,7 +366,7 @@ export class View {
     }
     fillCard(chrome.card, this.cardOf(active));
     const at = this.hover ?? { x: item.cx, y: item.cy };
-    placeCard(chrome.card, chrome.stage, at.x, at.y);
+    placeCard(chrome.card, chrome.stage, at, { top: item.top, bottom: item.bottom });
   }
 
   private cardOf(vertex: Vertex) {

@@ -2,7 +2,7 @@
 import { CLOCKS, compact, sayTime } from "../lib/clocks";
 import type { Clock, Method, WireEstimate } from "../lib/contract.gen";
 import { lerpAt, type Row } from "../lib/interp";
-import { arrived, type Interval, type Tree, type Vertex } from "./data";
+import { arrived, certificate, type Interval, type Tree, type Vertex } from "./data";
 import { census, type Plateau, plateauAt } from "./plateaus";
 
 export interface Fact {
@@ -94,16 +94,13 @@ export function withBracket(e: Interval, say: (value: number) => string): string
   return low === value && high === value ? value : `${value} [${low}, ${high}]`;
 }
 
-/** How an interval without a named method is known: a point is exact, a width is an estimate. */
-const widthMethod = (e: Interval): Method => (e.high - e.low < 1e-9 ? "exact" : "estimated");
-
 const at = (tree: Tree, value: Row, low: Row, high: Row, t: number): Interval => ({
   value: lerpAt(tree.times, value, t),
   low: lerpAt(tree.times, low, t),
   high: lerpAt(tree.times, high, t),
 });
 
-function plateauFact(tree: Tree, plateau: Plateau, eps: number, clock: Clock): Fact {
+function plateauFact(v: Vertex, plateau: Plateau, eps: number, clock: Clock): Fact {
   const to = CLOCKS[clock].to;
   const say = (t: number) => compact(to(t));
   const wide = (value: number, low: number, high: number) =>
@@ -116,16 +113,36 @@ function plateauFact(tree: Tree, plateau: Plateau, eps: number, clock: Clock): F
   const end = wide(plateau.end, plateau.endLow, plateau.endHigh);
   const start = wide(plateau.start, plateau.startLow, plateau.startHigh);
   return {
-    name: `plateau at ε = ${eps.toFixed(2)}`,
-    value: `${CLOCKS[clock].symbol} from ${start} to ${end}`,
-    how: tree.plateauMethod,
+    name: `plateau, ε = ${eps.toFixed(2)}`,
+    value: `${CLOCKS[clock].symbol} ${start} → ${end}`,
+    how: certificate(v, eps),
+  };
+}
+
+const WEAKEST: readonly Method[] = ["estimated", "certified", "exact"];
+
+/** Where the choice that leads to `v` is made: from its parent's plateau to its own. */
+function windowFact(tree: Tree, v: Vertex, own: Plateau, eps: number, clock: Clock): Fact | null {
+  let above = tree.vertices[v.parent];
+  let plateau = above === undefined ? null : plateauAt(tree, above, eps);
+  while (above !== undefined && plateau === null) {
+    above = tree.vertices[above.parent];
+    plateau = above === undefined ? null : plateauAt(tree, above, eps);
+  }
+  if (plateau === null) return null;
+  const { to, symbol } = CLOCKS[clock];
+  return {
+    name: "critical window",
+    value: `${symbol} ${compact(to(plateau.end))} → ${compact(to(own.start))}`,
+    // A window is known no better than the plateaus at its two ends.
+    how: WEAKEST.find((m) => m === certificate(v, eps) || m === certificate(above!, eps)) ?? "",
   };
 }
 
 function starFact(star: WireEstimate | null): Fact {
-  if (star === null) return { name: "ε*", value: "no ε below 1", how: "" };
+  if (star === null) return { name: "appears at ε*", value: "no ε below 1", how: "" };
   return {
-    name: "ε*, where it first appears",
+    name: "appears at ε*",
     value: withBracket(star, (x) => (x < 1e-4 ? "< 0.0001" : compact(x))),
     how: star.method,
   };
@@ -136,8 +153,11 @@ export function facts(tree: Tree, v: Vertex, t: number, eps: number, clock: Cloc
   const kind = CLOCKS[clock];
   const out: Fact[] = [];
   const plateau = plateauAt(tree, v, eps);
-  if (plateau !== null) out.push(plateauFact(tree, plateau, eps, clock));
-  else out.push({ name: `plateau at ε = ${eps.toFixed(2)}`, value: "none certified", how: "" });
+  if (plateau !== null) {
+    const window = windowFact(tree, v, plateau, eps, clock);
+    if (window !== null) out.push(window);
+    out.push(plateauFact(v, plateau, eps, clock));
+  } else out.push({ name: `plateau, ε = ${eps.toFixed(2)}`, value: "none certified", how: "" });
   if (v.parent !== -1) out.push(starFact(v.epsStar));
   if (v.half !== null && v.children.length > 0) {
     const half = {
@@ -147,17 +167,17 @@ export function facts(tree: Tree, v: Vertex, t: number, eps: number, clock: Cloc
     };
     if (half.low > half.high) [half.low, half.high] = [half.high, half.low];
     out.push({
-      name: `splits in ${v.children.length}, half decided at`,
+      name: `splits in ${v.children.length}, half at`,
       value: `${kind.symbol} = ${withBracket(half, (x) => compact(x))}`,
-      how: widthMethod(v.half),
+      how: tree.methods.decided,
     });
   }
   if (v.children.length > 0) {
     const d = at(tree, v.decided, v.decidedLow, v.decidedHigh, t);
     out.push({
-      name: "its split at the cursor",
+      name: "split decided",
       value: withBracket(d, percent),
-      how: widthMethod(d),
+      how: tree.methods.decided,
     });
   }
   if (v.parent !== -1) {
@@ -165,10 +185,14 @@ export function facts(tree: Tree, v: Vertex, t: number, eps: number, clock: Cloc
     out.push({
       name: "overlap with the rest",
       value: withBracket(o, (x) => compact(10 ** x, 2)),
-      how: widthMethod(o),
+      how: tree.methods.overlap,
     });
-    const back = lerpAt(tree.times, v.retention, t);
-    out.push({ name: "returns with probability", value: probability(back), how: "" });
+    const back = at(tree, v.retention, v.retentionLow, v.retentionHigh, t);
+    out.push({
+      name: "returns with prob.",
+      value: withBracket(back, probability),
+      how: tree.methods.decided,
+    });
   }
   return out;
 }

@@ -36,8 +36,8 @@ export interface Payload {
   t_max: number;
   /** Smallest time worth showing on logarithmic clocks. */
   t_min: number;
-  /** The soft tree in preorder; parent is -1 for the root, eps_star null for never. */
-  vertices: Array<{ id: number; parent: number; children: number[]; subset: number[]; label: string; weight: number; eps_star: WireEstimate | null; half: WireInterval | null; interval: [number, number] | null }>;
+  /** The soft tree in preorder; parent is -1 for the root; an ε is null for never. */
+  vertices: Array<{ id: number; parent: number; children: number[]; subset: number[]; label: string; weight: number; eps_star: WireEstimate | null; eps_certified: number | null; half: WireInterval | null; interval: [number, number] | null }>;
   /** float32 [V, T], D of each vertex's split; NaN for leaves. */
   decided: WireArray;
   /** float32 [V, T], lower end of its interval. */
@@ -46,6 +46,10 @@ export interface Payload {
   decided_high: WireArray;
   /** float32 [V, T], P(back in the subset | from it, noised to t). */
   retention: WireArray;
+  /** float32 [V, T], lower end of its interval. */
+  retention_low: WireArray;
+  /** float32 [V, T], upper end of its interval. */
+  retention_high: WireArray;
   /** float32 [V, T], log10 of the overlap with the rest. */
   overlap: WireArray;
   /** float32 [V, T], lower end of its bracket, log10. */
@@ -68,8 +72,8 @@ export interface Payload {
   t_end_low: WireArray;
   /** float32 [V, E], upper end of its bracket. */
   t_end_high: WireArray;
-  /** How the plateau times are known. */
-  plateau_method: Method;
+  /** How each family of curves is known; return probabilities as `decided`. */
+  methods: { overlap: Method; within: Method; decided: Method; features: Method };
   /** The features and when each is decided. */
   features: Array<{ name: string; half: WireInterval | null; interval: [number, number] | null; chance: number }>;
   /** float32 [F, T], decided fraction of each feature. */

@@ -60,6 +60,18 @@ export function truncate(
   return lo === 0 ? "" : `${chars.slice(0, lo).join("").trimEnd()}…`;
 }
 
+/** Like `truncate`, but a label of parts ("a · b · c") keeps its last, which tells siblings apart. */
+export function truncateLabel(text: string, room: number, size: number, measure: Measure): string {
+  const cut = text.lastIndexOf(" · ");
+  if (cut > 0 && measure(text, size) > room) {
+    const tail = text.slice(cut);
+    const left = room - measure(tail, size);
+    const head = left > 0.4 * room ? truncate(text.slice(0, cut), left, size, measure) : "";
+    if (head !== "") return head + tail;
+  }
+  return truncate(text, room, size, measure);
+}
+
 /**
  * Move wanted centres apart until each has its `size` of room in [lo, hi], keeping their order and
  * moving as little as possible (pool adjacent violators on the displacements).

@@ -1,0 +1,220 @@
+"""`HierarchyTree`: the river of decisions, and the tree of certified plateaus as its second view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.theory import MixtureTree, mixture_tree
+from critwin_widgets.widgets._base import Choice, Number, StaticPicture, TraitValueError, check_keywords
+from critwin_widgets.widgets._contract import CLOCKS, EPS_RANGE, HEIGHT_RANGE, THEMES, VIEWS
+from critwin_widgets.widgets._payload import payload
+
+__all__ = ["HierarchyTree"]
+
+_STATIC = Path(__file__).parent / "static"
+_DEFAULT_TITLE = "When is what decided?"
+_OPTIONS = ("clock", "view", "time", "selected", "collapsed", "theme", "height", "show_table")
+
+
+class _Subset(traitlets.TraitType):
+    """Component indices; labels are taken too, and become indices."""
+
+    def validate(self, obj: Any, value: Any) -> tuple[int, ...]:
+        if isinstance(value, str):
+            value = (value,)
+        if not isinstance(value, Iterable):
+            raise TraitValueError(f"selected is {value!r}; it must be component indices or labels, [] for none")
+        members = tuple(value)
+        if not members:
+            return ()
+        try:
+            return obj.tree.mixture.indices(members, "selected")
+        except ValueError as error:
+            raise TraitValueError(str(error)) from None
+
+
+class _VertexIds(traitlets.TraitType):
+    """Ids of vertices with children, sorted; the root cannot be folded."""
+
+    def validate(self, obj: Any, value: Any) -> tuple[int, ...]:
+        foldable = {v.id for v in obj.tree.vertices if v.children and v.parent is not None}
+        ids = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+        for one in ids:
+            if isinstance(one, bool) or one not in foldable:
+                raise TraitValueError(
+                    f"collapsed holds {one!r}; it must hold ids of inner vertices: {sorted(foldable) or 'none here'}"
+                )
+        return tuple(sorted({int(one) for one in ids}))
+
+
+class HierarchyTree(StaticPicture, anywidget.AnyWidget):
+    """When a diffusion model decides what: a river that parts where the sampler chooses.
+
+    Every component is a stream as wide as its weight. Time runs from noise, left, to data, right. The
+    gap between two streams is the decided fraction of the split between them, so where the water parts
+    is where the sampler chooses, and where the banks run parallel it has chosen and waits. Brackets on
+    the bank mark plateaus certified at ε (LKC25, Definition 8). Hover for numbers and how each is
+    known; click to select; drag the cursor to ask what is decided at a noise level; drag ε to see
+    plateaus come and go. The whole picture runs in the browser: no kernel is asked while it moves.
+
+    Args:
+        tree: A `MixtureTree`, or a `GaussianMixture` whose tree is then computed.
+        eps: Level of the certified tree, inside (0, 1); the tree's own by default.
+        title: Heading above the picture.
+        **options: Initial values of the traits below; also `layout` of ipywidgets.
+
+    Raises:
+        TypeError: `tree` is of another kind, or a keyword is unknown.
+        ValueError: A trait's value is out of range, or the tree is too large for a page.
+
+    Example:
+        >>> river = HierarchyTree(mixture_tree(mixture, eps=0.1), clock="sigma")
+        >>> river.selected = ["sand · disc · dot"]
+        >>> river.observe(lambda change: print(change.new), "time")
+    """
+
+    _esm = _STATIC / "hierarchy_tree.js"
+    _css = _STATIC / "hierarchy_tree.css"
+
+    data = traitlets.Dict().tag(sync=True)
+    """What is drawn. Set by the class; assign `tree` to change it.
+
+    - Type: `dict`
+    """
+
+    selected = _Subset(()).tag(sync=True)
+    """Component indices of the selected subset; labels are accepted and become indices.
+
+    - Type: `tuple[int, ...]`
+    - Default: `()`, nothing selected
+    """
+
+    time = Number(None, low=0, meaning="an OU time of at least 0, or None", allow_none=True).tag(sync=True)
+    """OU time of the cursor; None until it is first placed.
+
+    - Type: `float | None`
+    - Default: `None`
+    """
+
+    eps = Number(0.05, low=EPS_RANGE[0], high=EPS_RANGE[1], open_ends=True, meaning="inside (0, 1)").tag(sync=True)
+    """The ε at which plateaus are certified.
+
+    - Type: `float`
+    - Default: that of the tree
+    """
+
+    clock = Choice(CLOCKS).tag(sync=True)
+    """Clock shown on the time axis: OU time `t`, VE noise `sigma`, VP `alpha_bar`, or `log_snr`.
+
+    - Type: `str`
+    - Default: `"t"`
+    """
+
+    view = Choice(VIEWS).tag(sync=True)
+    """The `river`, or the `dendrogram` of the certified tree with plateaus and windows to scale.
+
+    - Type: `str`
+    - Default: `"river"`
+    """
+
+    collapsed = _VertexIds(()).tag(sync=True)
+    """Ids of the vertices whose branches are folded away.
+
+    - Type: `tuple[int, ...]`
+    - Default: `()`
+    """
+
+    theme = Choice(THEMES).tag(sync=True)
+    """Follow the page (`auto`), or force `light` or `dark`.
+
+    - Type: `str`
+    - Default: `"auto"`
+    """
+
+    height = Number(
+        480, low=HEIGHT_RANGE[0], high=HEIGHT_RANGE[1], whole=True, meaning=f"whole pixels within {HEIGHT_RANGE}"
+    ).tag(sync=True)
+    """Height of the picture in CSS pixels.
+
+    - Type: `int`
+    - Default: `480`
+    """
+
+    show_table = traitlets.Bool(False).tag(sync=True)
+    """Whether the table of the same numbers is open below the picture.
+
+    - Type: `bool`
+    - Default: `False`
+    """
+
+    def __init__(
+        self,
+        tree: MixtureTree | GaussianMixture,
+        *,
+        eps: float | None = None,
+        title: str = _DEFAULT_TITLE,
+        **options: Any,
+    ) -> None:
+        check_keywords("HierarchyTree", options, (*_OPTIONS, "eps", "title", "layout"))
+        self._tree = _as_tree(tree, eps)
+        self._title = str(title)
+        super().__init__(data=payload(self._tree, self._title), eps=self._tree.eps if eps is None else eps, **options)
+
+    @property
+    def tree(self) -> MixtureTree:
+        """The tree shown. Assigning another redraws every view and clears selection and folding."""
+        return self._tree
+
+    @tree.setter
+    def tree(self, tree: MixtureTree | GaussianMixture) -> None:
+        new = _as_tree(tree, self.eps)
+        data = payload(new, self._title)
+        # One message: a view never sees the new tree with the old tree's selection.
+        with self.hold_sync():
+            self.selected, self.collapsed = (), ()
+            self._tree = new
+            self.data = data
+
+    @property
+    def title(self) -> str:
+        """Heading above the picture."""
+        return self._title
+
+    @title.setter
+    def title(self, title: str) -> None:
+        self._title = str(title)
+        self.data = {**self.data, "title": self._title}
+
+    def static_svg(self) -> str:
+        """The picture as self-contained SVG, in the view, theme and clock now chosen."""
+        from critwin_widgets.export.svg import dendrogram_svg, river_svg
+
+        draw = river_svg if self.view == "river" else dendrogram_svg
+        theme = "light" if self.theme == "auto" else self.theme
+        return draw(self._tree.at_eps(self.eps), title=self._title, theme=theme, clock=self.clock)
+
+    def static_text(self) -> str:
+        """The decision table in plain text."""
+        return str(self._tree)
+
+    def close(self) -> None:
+        """Close every view, and let go of the data."""
+        super().close()
+        self.set_trait("data", {})
+
+    def __repr__(self) -> str:
+        return f"HierarchyTree({self._tree!r}, eps={self.eps:g}, view={self.view!r})"
+
+
+def _as_tree(tree: Any, eps: float | None) -> MixtureTree:
+    if isinstance(tree, MixtureTree):
+        return tree
+    if isinstance(tree, GaussianMixture):
+        return mixture_tree(tree) if eps is None else mixture_tree(tree, eps)
+    raise TypeError(f"tree must be a MixtureTree or a GaussianMixture, not {type(tree).__name__}")
