@@ -71,7 +71,7 @@ class Desk:
         """Switches JupyterLab's theme and waits until it is on."""
         theme = "JupyterLab Dark" if dark else "JupyterLab Light"
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-        self.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']")
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
 
     def command(self, name: str) -> None:
         """Executes one of JupyterLab's commands and waits for it."""

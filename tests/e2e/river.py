@@ -62,6 +62,10 @@ class River:
         self.page.mouse.move(x + pixels, y, steps=15)
         self.page.mouse.up()
 
+    def settle(self) -> None:
+        """Waits until the page has drawn what it was told and has told the kernel."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 100)))")
+
     def time(self) -> float:
         """OU time of the cursor, as the page has it."""
         return float(str(self.cursor.get_attribute("aria-valuenow")))
