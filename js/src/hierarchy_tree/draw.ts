@@ -138,7 +138,7 @@ export function drawInnerLabels(picture: Picture, scene: Scene, thumbs: ThumbSou
           right: frame.right,
           measure: settings.measure,
           thumbs: thumbs !== null,
-          rootText: "nothing decided",
+          rootText: tree.order.length === 1 ? "nothing to decide" : "nothing decided",
           folded: (v) => settings.collapsed.has(v.id) || !scene.visible.includes(v),
         })
       : [];

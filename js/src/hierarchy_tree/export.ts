@@ -48,7 +48,6 @@ export function standaloneSvg(svg: SVGSVGElement, background: string): string {
   sheet.setAttribute("height", "100%");
   sheet.setAttribute("fill", background);
   copy.prepend(sheet);
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("width", String(width));
   copy.setAttribute("height", String(height));
   copy.removeAttribute("style");

@@ -151,7 +151,9 @@ function forms(v: Vertex, text: string, thumbs: boolean, measure: Measure) {
 /** Labels on the water, each inside the plateau of its vertex; those without room are left out. */
 export function innerLabels(tree: Tree, river: River, options: InnerOptions): InnerLabel[] {
   const placed: InnerLabel[] = [];
-  const inner = tree.vertices.filter((v) => v.children.length > 0 && !options.folded(v));
+  const inner = tree.vertices.filter(
+    (v) => (v.children.length > 0 || v.parent === -1) && !options.folded(v),
+  );
   inner.sort((a, b) => a.depth - b.depth || b.weight - a.weight);
   for (const v of inner) {
     const text = v.parent === -1 ? options.rootText : v.short;
@@ -219,7 +221,10 @@ function boxAt(
   return { vertex: v, box, x: textX, y, thumb };
 }
 
-/** The broadest stretch of a bundle without open gaps at any of the times: words do not float. */
+/**
+ * The broadest stretch of a bundle without wide gaps at any of the times: words do not float. Where
+ * it is less than three quarters of the bundle's water there is none: words would name a part.
+ */
 function widestWater(river: River, v: Vertex, at: number[]): [number, number] {
   let best: [number, number] = [0, 0];
   let run: [number, number] | null = null;
@@ -229,12 +234,12 @@ function widestWater(river: River, v: Vertex, at: number[]): [number, number] {
     const bottoms = at.map((t) => lerpAt(river.times, stream.y1, t));
     const above =
       p > v.first ? at.map((t) => lerpAt(river.times, river.streams[p - 1]!.y1, t)) : tops;
-    const parted = tops.some((y, i) => y - above[i]! > 2);
+    const parted = tops.some((y, i) => y - above[i]! > 5);
     if (run === null || parted) run = [Math.max(...tops), Math.min(...bottoms)];
     else run = [run[0], Math.min(...bottoms)];
     if (run[1] - run[0] > best[1] - best[0]) best = run;
   }
-  return best;
+  return best[1] - best[0] >= 0.75 * v.weight * river.unit ? best : [0, 0];
 }
 
 /** Time shown at a pixel, by bisection on the (falling) axis. */

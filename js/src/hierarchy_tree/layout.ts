@@ -106,7 +106,7 @@ export function treeColours(tree: Tree, scheme: Scheme): Lab[] {
   const reach = Math.min(1, 0.35 + 0.11 * k);
   const colours: Lab[] = new Array(tree.vertices.length).fill(NEUTRAL[scheme]);
   for (const v of [...tree.vertices].reverse()) {
-    if (v.parent === -1 && v.children.length > 0) continue;
+    if (v.parent === -1) continue;
     if (v.children.length === 0) {
       const lift = (v.first % 2 === 0 ? -1 : 1) * (k > 12 ? 0.045 : 0.02);
       colours[v.id] = hueAt(
@@ -144,6 +144,8 @@ function gapSizes(tree: Tree, height: number): { owner: number[]; max: Float64Ar
   const max = Float64Array.from(units, (u) => (total > 0 ? (u / total) * share * height : 0));
   return { owner, max };
 }
+
+const sum = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
 
 /** D of a vertex's split at the samples: never outside [0, 1], whatever the estimate says. */
 function fraction(grid: Row, values: Row, at: Float64Array): Float64Array {
@@ -204,22 +206,58 @@ function shownness(tree: Tree, openness?: (id: number) => number): Float64Array 
   return shown;
 }
 
+/** D of every gap's owner at the samples, by vertex. */
+function ownersCurves(tree: Tree, river: River, key: "decided" | "decidedLow") {
+  const curves = new Map<number, Float64Array>();
+  for (const id of river.gapOwner) {
+    if (curves.has(id)) continue;
+    curves.set(id, fraction(tree.times, tree.vertices[id]![key], river.times));
+  }
+  return curves;
+}
+
+/** Banks of all streams at the samples, and where the lower limit of D would put them. */
+function layBanks(tree: Tree, river: River, options: RiverOptions) {
+  const k = tree.order.length;
+  const { gapMax, gapOwner: owner } = river;
+  const shown = shownness(tree, options.openness);
+  const mid = ownersCurves(tree, river, "decided");
+  const low = ownersCurves(tree, river, "decidedLow");
+  const make = () => Array.from({ length: k }, () => new Float64Array(river.times.length));
+  const [y0, y1, soft0, soft1] = [make(), make(), make(), make()];
+  const softness = new Float64Array(k);
+  for (let i = 0; i < river.times.length; i++) {
+    let spread = 0;
+    for (let p = 0; p + 1 < k; p++)
+      spread += gapMax[p]! * shown[owner[p]!]! * mid.get(owner[p]!)![i]!;
+    let y = (options.height - river.unit - spread) / 2;
+    let above = 0;
+    for (let p = 0; p < k; p++) {
+      const id = owner[p];
+      const scale = id === undefined ? 0 : gapMax[p]! * shown[id]!;
+      const gap = id === undefined ? 0 : scale * mid.get(id)![i]!;
+      const doubt = id === undefined ? 0 : Math.max(0, (gap - scale * low.get(id)![i]!) / 2);
+      y0[p]![i] = y;
+      y += river.unit * tree.components[tree.order[p]!]!.weight;
+      y1[p]![i] = y;
+      soft0[p]![i] = y0[p]![i]! - above;
+      soft1[p]![i] = y + doubt;
+      softness[p] = Math.max(softness[p]!, above, doubt);
+      above = doubt;
+      y += gap;
+    }
+  }
+  return { y0, y1, soft0, soft1, softness };
+}
+
 /** The whole river. Cost: K streams × ~120 samples. */
 export function riverLayout(tree: Tree, options: RiverOptions): River {
   const k = tree.order.length;
   const times = sampleTimes(tree.tMax, tree.tMin, options.last, k > 40 ? 72 : 128);
   const xs = Float64Array.from(times, options.x);
   const { owner, max } = gapSizes(tree, options.height);
-  const shown = shownness(tree, options.openness);
-  const curve = (key: "decided" | "decidedLow" | "decidedHigh") => {
-    const cache = new Map<number, Float64Array>();
-    for (const id of owner) {
-      if (!cache.has(id)) cache.set(id, fraction(tree.times, tree.vertices[id]![key], times));
-    }
-    return cache;
-  };
-  const [mid, low] = [curve("decided"), curve("decidedLow")];
-  const unit = options.height - max.reduce((a, b) => a + b, 0);
+  // A lone stream needs no more room than a label.
+  const unit = k === 1 ? Math.min(options.height, 96) : options.height - sum(max);
   const river: River = {
     times,
     xs,
@@ -229,36 +267,14 @@ export function riverLayout(tree: Tree, options: RiverOptions): River {
     gapOwner: owner,
     colours: treeColours(tree, options.scheme),
   };
-  const make = () => Array.from({ length: k }, () => new Float64Array(times.length));
-  const [y0, y1, s0, s1] = [make(), make(), make(), make()];
-  const softness = new Float64Array(k);
-  for (let i = 0; i < times.length; i++) {
-    let spread = 0;
-    for (let p = 0; p + 1 < k; p++) spread += max[p]! * shown[owner[p]!]! * mid.get(owner[p]!)![i]!;
-    let y = (options.height - unit - spread) / 2;
-    let above = 0;
-    for (let p = 0; p < k; p++) {
-      const id = owner[p];
-      const scale = id === undefined ? 0 : max[p]! * shown[id]!;
-      const gap = id === undefined ? 0 : scale * mid.get(id)![i]!;
-      const doubt = id === undefined ? 0 : Math.max(0, (gap - scale * low.get(id)![i]!) / 2);
-      y0[p]![i] = y;
-      y += unit * tree.components[tree.order[p]!]!.weight;
-      y1[p]![i] = y;
-      s0[p]![i] = y0[p]![i]! - above;
-      s1[p]![i] = y + doubt;
-      softness[p] = Math.max(softness[p]!, above, doubt);
-      above = doubt;
-      y += gap;
-    }
-  }
+  const { y0, y1, soft0, soft1, softness } = layBanks(tree, river, options);
   for (let p = 0; p < k; p++) {
     river.streams.push({
       component: tree.order[p]!,
       position: p,
       y0: y0[p]!,
       y1: y1[p]!,
-      soft: softness[p]! > 0.6 ? { y0: s0[p]!, y1: s1[p]! } : null,
+      soft: softness[p]! > 0.6 ? { y0: soft0[p]!, y1: soft1[p]! } : null,
       stops: colourStops(tree, river, p, options),
     });
   }
