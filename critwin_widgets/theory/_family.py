@@ -98,7 +98,7 @@ def fold(family: list[tuple[int, ...]], half_of, keep: set[tuple[int, ...]]) -> 
     while True:
         parents = parents_of(family)
         splits = {s: [c for c in family if parents[c] == s] for s in family if len(s) > 1}
-        halves = {s: half_of(s, children) for s, children in splits.items()}
+        halves: dict[tuple[int, ...], tuple[float, float]] = {s: half_of(s, children) for s, children in splits.items()}
         worst, offender = 0.0, None
         for subset, (half, margin) in halves.items():
             parent = parents[subset]

@@ -11,6 +11,9 @@ from ..engine.separation import CERTIFIED, ESTIMATED, EXACT, Estimate, Survey, l
 from ..engine.separation.estimate import CONFIDENCE_Z
 from .windows import check_inside, complement
 
+_INNER = 256
+"""Inner draws of the nested expectation."""
+
 
 def theorem_bound(mixture: GaussianMixture, target: Subset, eps: float) -> float:
     """Return `eps (1 + max(1, W) / sqrt 2)` with `W = w(rest) / w(target)` (LKC25, Theorem 2).
@@ -147,19 +150,24 @@ def _measured_on_line(mixture, first, second, t: float) -> float:
 
 
 def _measured_nested(mixture, masks, t: float, n: int, seed: int):
+    weights = np.asarray(mixture.weights)
     outer_key, inner_key = jax.random.split(as_key(seed))
-    x = mixture.sample(outer_key, n)
+    # Stratified by component: how many points each gets is not left to chance.
+    keys = jax.random.split(outer_key, mixture.n_components)
+    each = max(2, n // mixture.n_components)
+    x = jnp.stack([mixture.sample(key, each, k) for k, key in enumerate(keys)])
     later = mixture.at(t)
-    totals = [np.asarray(mixture.weights) @ masks[:, side] for side in (0, 1)]
+    totals = weights @ masks
     goal = (mixture.posterior(x) @ masks[:, 1]) / totals[1]
-    noise = jax.random.normal(inner_key, (256, *x.shape))
+    noise = jax.random.normal(inner_key, (_INNER, *x.shape))
 
     def inner(z):
         y = np.exp(-t) * x + np.sqrt(-np.expm1(-2 * t)) * z
         return (later.posterior(y) @ masks[:, 0]) / totals[0]
 
     ratios = jax.lax.map(inner, noise)
-    distances = 0.5 * jnp.abs(ratios.mean(0) - goal)
-    bias = float(0.5 * (ratios.std(0) / np.sqrt(255)).mean())
-    value, reach = float(distances.mean()), CONFIDENCE_Z * float(distances.std()) / np.sqrt(n - 1)
+    distances = np.asarray(0.5 * jnp.abs(ratios.mean(0) - goal), np.float64)
+    bias = float(weights @ np.asarray(0.5 * ratios.std(0) / np.sqrt(_INNER - 1)).mean(1))
+    value = float(weights @ distances.mean(1))
+    reach = CONFIDENCE_Z * float(np.sqrt(np.sum(weights**2 * distances.var(1) / (each - 1))))
     return value, max(value - reach - bias, 0.0), min(value + reach, 1.0)

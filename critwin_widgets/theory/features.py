@@ -175,7 +175,8 @@ def decided_fraction(found: Estimate, columns: slice | list[int], shares: np.nda
         one = np.ones(len(retention))
         return one, one, one, 1.0
     decided, spread = (retention - chance) / (1 - chance), reach / (1 - chance)
-    return (*tuple(np.clip(side, 0.0, 1.0) for side in (decided, decided - spread, decided + spread)), chance)
+    value, low, high = (np.clip(side, 0.0, 1.0) for side in (decided, decided - spread, decided + spread))
+    return value, low, high, chance
 
 
 def half_times(times: np.ndarray, decided: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, ...]:

@@ -2,11 +2,10 @@
 
 import dataclasses
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from scipy import special
-from scipy.optimize import brentq
 
 from ..engine.mixtures import GaussianMixture
 from ..engine.processes import clock
@@ -101,36 +100,36 @@ def gap_of(overlaps: np.ndarray) -> np.ndarray:
     return np.clip(-2.0 * special.ndtri_exp(logs), 1e-9, None)
 
 
-def root_of_overlap(overlap_at, grid: np.ndarray, level: float) -> Estimate:
+def root_of_overlap(overlap_at: Callable[[np.ndarray], Estimate], grid: np.ndarray, level: float) -> Estimate:
     """Return the time at which an overlap crosses `level`; NaN where it starts above the level.
+
+    Two passes over as many times as `grid` has: the first brackets the crossings of the value and
+    of both limits, the second resolves them to about 1e-7.
 
     Args:
         overlap_at: function from times `(T,)` to an `Estimate` of the (non-decreasing) overlap.
         grid: OU times that bracket all change, 0 first.
         level: overlap to cross.
     """
-    ends = overlap_at(grid[[0, -1]])
-
-    def solve(side: str) -> float:
-        start, end = getattr(ends, side)
-        if start > level:
-            return math.nan
-        if end <= level:
-            return math.inf
-        target = float(gap_of(np.asarray(level)))
-
-        def excess(x: float) -> float:
-            found = overlap_at(clock.from_sigma(np.exp([x])))
-            return target - float(gap_of(getattr(found, side))[0])
-
-        low, high = (math.log(float(clock.to_sigma(grid[k]))) for k in (1, -1))
-        if excess(low) >= 0:  # crossed before the first positive time of the grid
-            return float(grid[1])
-        found: Any = brentq(excess, low, high, xtol=1e-10)
-        return float(clock.from_sigma(math.exp(found)))
-
-    value = solve("value")
-    if ends.method == EXACT:
-        return Estimate(value, value, value, EXACT)
+    coarse = overlap_at(grid)
     # A smaller overlap crosses later: the low curve gives the late end of the interval.
-    return Estimate(value, solve("high"), solve("low"), ends.method)
+    sides = ("value", "high", "low")
+    levels = np.array([level])
+    ends = [float(crossing(grid, getattr(coarse, side), levels)[0]) for side in sides]
+    finite = [end for end in ends if math.isfinite(end)]
+    if finite:
+        zoomed = _between(grid, min(finite), max(finite))
+        again = overlap_at(zoomed)
+        closer = [float(crossing(zoomed, getattr(again, side), levels)[0]) for side in sides]
+        ends = [c if math.isfinite(c) and math.isfinite(e) else e for c, e in zip(closer, ends, strict=True)]
+    return Estimate(ends[0], ends[1], ends[2], coarse.method)
+
+
+def _between(grid: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return as many times as `grid` has, evenly in `ln sigma`, between its points around two times."""
+    left = max(int(np.searchsorted(grid, low)) - 1, 0)
+    right = min(int(np.searchsorted(grid, high, side="right")), len(grid) - 1)
+    ends = clock.to_sigma(grid[[left, right]])
+    if left > 0:
+        return clock.from_sigma(np.geomspace(ends[0], ends[1], len(grid)))
+    return np.concatenate([[0.0], clock.from_sigma(np.geomspace(1e-3 * ends[1], ends[1], len(grid) - 1))])

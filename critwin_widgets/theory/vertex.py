@@ -6,6 +6,7 @@ import math
 import numpy as np
 import xarray as xr
 
+from ..engine.mixtures import GaussianMixture
 from ..engine.separation import EXACT, Estimate
 from ._family import parents_of
 from ._labels import subset_label
@@ -68,7 +69,25 @@ class Vertex:
     sharp_bound: Estimate
 
 
-def build_vertices(mixture, times, curves, soft, stars, proven, eps) -> tuple[Vertex, ...]:
+def build_vertices(
+    mixture: GaussianMixture,
+    times: np.ndarray,
+    curves: xr.Dataset,
+    soft: list[tuple[int, ...]],
+    stars: list[Estimate],
+    proven: np.ndarray,
+    eps: float,
+) -> tuple[Vertex, ...]:
+    """Return the vertices of a soft tree in the order of its subsets, cut at `eps`.
+
+    Args:
+        mixture: the mixture.
+        times: OU times of the curves, `(T,)`.
+        curves: see `MixtureTree`.
+        soft: subsets in preorder.
+        stars, proven: `eps*` of each, and the smallest eps proven in closed form.
+        eps: level of the strict tree.
+    """
     parents = parents_of(soft)
     ids = {s: i for i, s in enumerate(soft)}
     weights = np.asarray(mixture.weights)

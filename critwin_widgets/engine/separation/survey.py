@@ -104,7 +104,7 @@ class Survey:
             value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
             return Estimate(value, value, value, EXACT), logs
         mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata)
-        reach = CONFIDENCE_Z * error
+        reach = half_width(mean, error, self.n)
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
     def transitions(self) -> tuple[PairCurves, PairCurves, str]:
@@ -120,13 +120,20 @@ class Survey:
 
 
 def within_bracket(mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int) -> Estimate:
-    """Return a 95 % interval cut to a certified bracket.
-
-    When no draw lands where the densities meet, the sample variance is zero though the overlap is
-    not; `3 / n` (the rule of three) keeps the interval honest for `n` draws per component.
-    """
-    reach = CONFIDENCE_Z * error + np.where((error < 1e-6) & (mean < 0.5), 3.0 / n, 0.0)
+    """Return a 95 % interval cut to a certified bracket, for `n` draws per component."""
+    reach = half_width(mean, error, n)
     lower, upper = np.clip(mean - reach, low, high), np.clip(mean + reach, low, high)
     # Where the draws say less than the bracket, its geometric mean is the better middle.
     value = np.where(mean > low, np.clip(mean, low, high), np.sqrt(low * upper))
     return Estimate(value, np.minimum(lower, value), np.maximum(upper, value), ESTIMATED)
+
+
+def half_width(mean: np.ndarray, error: np.ndarray, n: int) -> np.ndarray:
+    """Return half of a 95 % interval of averages of numbers in [0, 1].
+
+    When few draws land where two densities meet, the sample variance says too little (none at
+    all, when none lands there). `z^2 / n`, the width of Wilson's interval at a proportion of 0,
+    is then added: the variance of a number in [0, 1] is at most that of a coin with its mean.
+    """
+    rare = np.minimum(mean, 1.0 - mean) * n < 10.0
+    return CONFIDENCE_Z * error + np.where(rare & (error > 0) | (mean <= 0.0), CONFIDENCE_Z**2 / n, 0.0)
