@@ -47,6 +47,12 @@ class Axis:
         here = self._coordinate(np.clip(t, self.t_data, self.t_max))
         return self.x0 + (self.x1 - self.x0) * (left - here) / (left - right)
 
+    def t(self, x: float) -> float:
+        """OU time at a pixel; inverse of :meth:`x`."""
+        left, right = self._coordinate(self.t_max), self._coordinate(self.t_data)
+        share = (x - self.x0) / (self.x1 - self.x0)
+        return float(self._time(left + share * (right - left)))
+
     def times(self, count: int) -> np.ndarray:
         """``count`` OU times whose pixels are evenly spaced, from noise to data."""
         left, right = self._coordinate(self.t_max), self._coordinate(self.t_data)

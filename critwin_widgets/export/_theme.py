@@ -40,6 +40,8 @@ DARK = Theme(
     lightness=0.68,
     lines=("#eceff3", "#ff9f6b", "#72bdf2", "#cfa0ec", "#7ed19a", "#e3c655"),
 )
+EITHER = ("#c8571b", "#2b7fc4", "#9a5bc0", "#2c8f4f", "#b3822a", "#d0487f")
+"""Line colours that reach 3:1 on white and on black, where the page's theme is not known."""
 DASHES = ("none", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 
 
