@@ -26,6 +26,7 @@ class Watch:
     def __init__(self, page: Page) -> None:
         self.errors: list[str] = []
         self.outside: list[str] = []
+        self._known = list(_LABS_OWN)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
         page.on("request", lambda request: self._request(request.url))
@@ -33,13 +34,17 @@ class Watch:
 
     def _console(self, message: ConsoleMessage) -> None:
         text = f"{message.text} ({message.location.get('url', '')})"
-        if message.type == "error" and not any(known.search(text) for known in _LABS_OWN):
+        if message.type == "error" and not any(known.search(text) for known in self._known):
             self.errors.append(text)
 
     def _request(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob", "about", "file") and parts.hostname != "127.0.0.1":
             self.outside.append(url)
+
+    def expect_error(self, pattern: str) -> None:
+        """Allows one more kind of console error, where a test brings it about on purpose."""
+        self._known.append(re.compile(pattern))
 
     def verify(self) -> None:
         """Fails if anything was collected."""

@@ -36,6 +36,8 @@ def test_after_a_kernel_restart_the_still_picture_is_there_and_a_rerun_is_live(s
     river = River(saved.cell(1))
     expect(river.streams).to_have_count(3)
     saved.restart_kernel()
+    # What ipywidgets says of any view whose kernel no longer has its model.
+    saved.watch.expect_error(r"widget model not found")
     saved.page.reload()
     saved.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
     still = saved.page.locator(".critwin-static").first
@@ -51,6 +53,7 @@ def test_with_a_dead_kernel_the_still_picture_is_there(saved: Desk, lab: LabServ
     saved.command("docmanager:save")
     lab.shut_down_kernels()
     reader = open_desk(NAME)
+    reader.watch.expect_error(r"widget model not found")
     still = reader.cell(1).locator(".critwin-static").first
     expect(still).to_be_visible()
     assert still.evaluate("image => image.naturalWidth") > 300
