@@ -19,6 +19,8 @@ from critwin_widgets.export._axis import CLOCK_NAMES, Axis, power_of_ten
 from critwin_widgets.export._theme import DARK, EITHER, LIGHT
 from critwin_widgets.export.curve_data import SeparationCurve, Window, lowest_shown
 
+from ._free import free
+
 STYLES = ("solid", "dashed", "dotted", "dash_dotted", "dashed", "dotted")
 SAMPLES = (("━━", "solid"), ("╍╍", "dashed"), ("┅┅", "dotted"), ("━·", "dash_dotted"))
 _FLOOR = 1e-300
@@ -57,14 +59,14 @@ class CurveMarks:
         )
         self.axis_y = PlotAxis(
             scale=self.scale_y,
-            orientation="vertical",
+            side="left",
             label="overlap with the rest",
             label_offset="3.4em",
             label_color=muted,
         )
         # The thresholds are named on an axis of their own at the right.
         self.axis_right = PlotAxis(
-            scale=self.scale_y, orientation="vertical", side="right", grid_lines="none", color=self._alert,
+            scale=self.scale_y, side="right", grid_lines="none", color=self._alert,
             tick_style={"fill": self._alert},
         )  # fmt: skip
         self.bands = [self._band(curve, j) for j, curve in enumerate(self._curves)]
@@ -150,11 +152,7 @@ class CurveMarks:
 
     def close(self) -> None:
         """Free all marks, axes and scales."""
-        for widget in (*self.all, *self.axes, self.scale_x, self.scale_y):
-            tip = getattr(widget, "tooltip", None)
-            if tip is not None:
-                tip.close()
-            widget.close()
+        free(*self.all, *self.axes, self.scale_x, self.scale_y)
 
     def _sample(self) -> np.ndarray:
         return self._axis.times(180)

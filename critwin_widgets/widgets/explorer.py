@@ -17,6 +17,7 @@ from critwin_widgets.theory import MixtureTree, mixture_tree
 from ._base import Choice, Number, StaticPicture, TraitValueError
 from ._contract import CLOCKS, EPS_RANGE
 from ._explorer_words import feature_table
+from ._free import free
 from ._grouping import grouped_by
 from .hierarchy_tree import HierarchyTree
 from .separation_curves import SeparationCurves
@@ -148,8 +149,8 @@ class Explorer(StaticPicture, ipywidgets.VBox):
             link.unlink()
         self._links = []
         if getattr(self, "river", None) is not None and self.comm is not None:
-            for part in (self.river, self.curves, *self._controls.children, *self.children):
-                part.close()
+            free(self.river, self.curves, *self._controls.children, *self.children)
+            self.layout.close()
         super().close()
 
     def static_svg(self) -> str:

@@ -19,6 +19,7 @@ from critwin_widgets.theory import MixtureTree, mixture_tree
 from ._base import Choice, Number, StaticPicture, TraitValueError, check_keywords
 from ._contract import CLOCKS, EPS_RANGE, THEMES
 from ._curve_marks import SAMPLES, CurveMarks, line_colours
+from ._free import free
 from ._static_hider import StaticHider
 
 _OPTIONS = ("eps", "clock", "time", "selected", "theme", "title", "height", "layout")
@@ -139,8 +140,8 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         if self._marks is not None:  # otherwise the constructor has failed, and there is nothing to free
             self._marks.close()
             self._marks = None
-            for part in (*self._legend.children, *self.children):
-                part.close()
+            free(*self._legend.children, *self.children)
+        self.layout.close()
         super().close()
 
     def static_svg(self) -> str:
@@ -231,8 +232,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._on_time(None)
         if old is not None:
             old.close()
-        for button in buttons:
-            button.close()
+        free(*buttons)
 
     def _button(self, marks: CurveMarks, curve: SeparationCurve, j: int) -> ipywidgets.ToggleButton:
         sample = SAMPLES[j % len(SAMPLES)][0]
@@ -285,16 +285,19 @@ def readout_table(tree: MixtureTree, curves: list[SeparationCurve], axis: Axis, 
     rows = []
     for curve in curves:
         value, low, high = at(curve.overlap), at(curve.overlap_low), at(curve.overlap_high)
-        apart = "separated" if value <= eps**2 else "not separated"
         inside = at(curve.within) if len(curve.subset) > 1 else 0.0
-        one = "one" if inside <= eps else "not one"
-        rows.append(
-            f"<tr><th style='text-align:left'>{escape(curve.label)}</th><td>{_short(value)}</td>"
-            f"<td>[{_short(low)}, {_short(high)}]</td><td>{apart}</td><td>{_short(inside)}</td><td>{one}</td></tr>"
+        cells = (
+            f"{_short(value)} [{_short(low)}, {_short(high)}]",
+            "yes" if value <= eps**2 else "no",
+            _short(inside),
+            "yes" if inside <= eps else "no",
         )
-    head = f"<tr><th>part</th><th>overlap</th><th>{method}</th><th>below ε²?</th><th>inside</th><th>below ε?</th></tr>"
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f"<tr><th style='text-align:left'>{escape(curve.label)}</th>{row}</tr>")
+    head = f"<tr><th></th><th>overlap ({method})</th><th>separated</th><th>inside</th><th>one</th></tr>"
     caption = f"<caption style='text-align:left'>at {escape(axis.show(time))}</caption>"
-    return f"<table style='border-spacing:10px 0;font-size:85%'>{caption}{head}{''.join(rows)}</table>"
+    style = "border-spacing:12px 0;font-size:85%;line-height:1.5;white-space:nowrap"
+    return f"<div style='overflow-x:auto'><table style='{style}'>{caption}{head}{''.join(rows)}</table></div>"
 
 
 def _short(value: float) -> str:
