@@ -47,21 +47,29 @@ def _work(events: list[dict[str, Any]]) -> np.ndarray:
     thread = (marks[0]["pid"], marks[0]["tid"])
     bounds = np.sort([event["ts"] for event in marks])
     tasks = [
-        (event["ts"], event["ts"] + event.get("dur", 0))
+        event
         for event in events
         if event.get("ph") == "X" and (event["pid"], event["tid"]) == thread and event["name"].endswith("RunTask")
     ]
     work = np.zeros(len(bounds) - 1)
-    for index, (start, end) in enumerate(pairwise(bounds)):
-        # A task's mark may fall inside a task, so each task counts where it overlaps the frame.
-        work[index] = _covered([(max(a, start), min(b, end)) for a, b in tasks if a < end and b > start])
+    for task in _outermost(tasks):
+        start, length = task["ts"], max(task["dur"], 1)
+        # The thread's own clock: what other processes do on this machine is not the page's work.
+        busy = task.get("tdur", task["dur"])
+        for index, (left, right) in enumerate(pairwise(bounds)):
+            # A frame's mark may fall inside a task, so each frame gets its share.
+            shared = min(start + length, right) - max(start, left)
+            if shared > 0:
+                work[index] += busy * shared / length
     return work / 1000
 
 
-def _covered(spans: list[tuple[float, float]]) -> float:
-    """Length of the union of spans: nested tasks are not counted twice."""
-    total, reached = 0.0, -np.inf
-    for start, end in sorted(spans):
-        total += max(0.0, end - max(start, reached))
-        reached = max(reached, end)
-    return total
+def _outermost(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks that lie in no other: a nested one is part of the other's work."""
+    kept: list[dict[str, Any]] = []
+    reached = -np.inf
+    for task in sorted(tasks, key=lambda task: (task["ts"], -task.get("dur", 0))):
+        if task["ts"] >= reached:
+            kept.append(task)
+            reached = task["ts"] + task.get("dur", 0)
+    return kept
