@@ -119,7 +119,7 @@ class Returns:
         if not pairs:
             one = np.ones((len(survey.times), 0))
             return Returns(Estimate(one, one, one, EXACT), {}, survey.weights, survey.times)
-        found, _ = survey.returns(
+        found = survey.returns(
             np.stack([masks[s] for s, _ in pairs], axis=1), np.stack([masks[c] for _, c in pairs], axis=1)
         )
         return Returns(found, {pair: m for m, pair in enumerate(pairs)}, survey.weights, survey.times)

@@ -48,7 +48,7 @@ def leak(mixture: GaussianMixture, target: Subset, t: TimeLike, *, n: int = 4096
         return Estimate(zero, zero, zero, EXACT).scalar
     survey = Survey(mixture, flat, check_count("n", n, 2), seed)
     masks = [_mask(mixture, subset) for subset in (rest, inside)]
-    found, _ = survey.returns(masks[0], np.ones_like(masks[0]), masks[1])
+    found = survey.returns(masks[0], np.ones_like(masks[0]), masks[1])
     value, low, high = (x[:, 0] for x in (found.value, found.low, found.high))
     if found.method == ESTIMATED:
         weights = np.asarray(mixture.weights)

@@ -124,7 +124,7 @@ def feature_groups(features: Mapping[str, Sequence[str]]) -> np.ndarray:
 def curves_of(survey: Survey, features: Mapping[str, Sequence[str]]) -> xr.Dataset:
     """Return `decision_curves` from a survey that exists already."""
     groups = feature_groups(features)
-    found, logs = survey.returns(groups, np.ones_like(groups))
+    found, logs = survey.returns_with_logs(groups, np.ones_like(groups))
     mass = survey.weights @ groups
     data = {name: [] for name in ("retention", "decided", "decided_low", "decided_high", "information", "chance")}
     first = 0

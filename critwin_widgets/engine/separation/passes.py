@@ -185,14 +185,16 @@ def _overlap_pass(draws: Draws, noise, in_a, in_b, weight_a, weight_b, strata):
 
 
 @eqx.filter_jit
-def _return_pass(draws: Draws, noise, in_set, in_context, strata):
+def _return_pass(draws: Draws, noise, masks, parts, wholes, with_logs: bool):
     def one(now):
-        r = _posterior(draws, noise, now)
-        part, whole = r @ in_set, r @ in_context
+        sums = jnp.einsum("knj,jv->kvn", _posterior(draws, noise, now), masks).reshape(-1, draws.n)
+        part, whole = sums[parts], sums[wholes]
         share = jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1.0), 0.0)
-        mean, variance = _moments(share, strata)
+        variance = share.var(-1) / max(draws.n - 1, 1)
+        if not with_logs:  # a logarithm per draw and subset is most of the cost
+            return share.mean(-1), variance, jnp.zeros_like(variance)
         logs = jnp.log(jnp.maximum(share, jnp.finfo(share.dtype).tiny))
-        return mean, variance, jnp.sum(logs.mean(1) * strata, 0)
+        return share.mean(-1), variance, logs.mean(-1)
 
     return jax.lax.map(one, draws.per_time)
 
@@ -244,7 +246,7 @@ def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -
 
 
 def return_estimates(
-    draws: Draws, noise, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetWeights
+    draws: Draws, noise, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetWeights, with_logs: bool
 ) -> tuple[Curves, Curves, Curves]:
     """Return `E[P(set | Y_t, context)]` over draws from sub-mixtures, `(T, M)` each.
 
@@ -253,16 +255,33 @@ def return_estimates(
         noise: from `draw_noise`.
         sets, contexts: boolean masks `(K, M)`, each set inside its context.
         sources: normalised weights of the sub-mixtures drawn from, `(K, M)`.
+        with_logs: whether to average logarithms too.
 
     Returns:
-        The mean, its standard error, and `E ln P(set | Y_t, context)`.
+        The mean, its standard error, and `E ln P(set | Y_t, context)` (zeros without logs).
     """
-    in_set, strata = _columns(draws, sets, sources)
-    in_context, _ = _columns(draws, contexts, sources)
-    mean, variance, logs = _return_pass(draws, noise, in_set, in_context, strata)
-    keep = sets.shape[1]
-    mean, variance, logs = (np.asarray(x, np.float64)[:, :keep] for x in (mean, variance, logs))
-    return mean, np.sqrt(variance), logs
+    # Only draws from the sources count, and sets repeat among pairs: sum the posterior once per
+    # distinct set, then look at each (source component, set, context) that is needed.
+    distinct, place = np.unique(np.concatenate([sets, contexts], axis=1), axis=1, return_inverse=True)
+    place = place.reshape(-1)
+    width = bucket(distinct.shape[1])
+    masks, _ = _columns(draws, distinct, distinct)
+    component, pair = np.nonzero(sources)
+    size = _pad_size(len(pair))
+    parts, wholes = (
+        _pad((component * width + place[pair + shift]).astype(np.int32), 0, size) for shift in (0, sets.shape[1])
+    )
+    moments = _return_pass(draws, noise, masks, parts, wholes, with_logs)
+    mean, variance, logs = (np.asarray(x, np.float64)[:, : len(pair)] for x in moments)
+    strata = np.zeros((len(pair), sets.shape[1]))
+    strata[np.arange(len(pair)), pair] = sources[component, pair]
+    return mean @ strata, np.sqrt(variance @ strata**2), logs @ strata
+
+
+def _pad_size(size: int) -> int:
+    """Return the next of 1, 1.5, 2, 3, 4, 6, ... at least 64: lists of pairs vary more than components do."""
+    power = 1 << max(size - 1, 63).bit_length()
+    return power * 3 // 4 if size <= power * 3 // 4 else power
 
 
 def transition_estimates(draws: Draws, noise) -> tuple[PairCurves, PairCurves]:

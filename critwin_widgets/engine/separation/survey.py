@@ -89,21 +89,26 @@ class Survey:
         mean, error = pair_estimates(self.draws, self.noise)
         return within_bracket(mean, error, np.exp(self.table.log_low), np.exp(self.table.log_high), self.n)
 
-    def returns(
-        self, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetMasks | None = None
-    ) -> tuple[Estimate, Curves]:
-        """Return `E[P(set | Y_t, context)]` and `E[ln P(set | Y_t, context)]`, `(T, M)` each.
+    def returns(self, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetMasks | None = None) -> Estimate:
+        """Return `E[P(set | Y_t, context)]` over draws from sub-mixtures, `(T, M)`.
 
         Args:
             sets, contexts: boolean masks `(K, M)`; the prior is restricted to the context.
             sources: boolean masks of the sub-mixtures drawn from; the sets themselves when `None`.
         """
+        return self._returns(sets, contexts, sources, False)[0]
+
+    def returns_with_logs(self, sets: SubsetMasks, contexts: SubsetMasks) -> tuple[Estimate, Curves]:
+        """Return `returns(sets, contexts)` and `E[ln P(set | Y_t, context)]`, `(T, M)` each."""
+        return self._returns(sets, contexts, None, True)
+
+    def _returns(self, sets, contexts, sources, with_logs: bool) -> tuple[Estimate, Curves]:
         strata = np.where(sets if sources is None else sources, self.weights[:, None], 0.0)
         strata = strata / strata.sum(0)
         if self.line is not None:
             value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
             return Estimate(value, value, value, EXACT), logs
-        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata)
+        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, with_logs)
         reach = half_width(mean, error, self.n)
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
@@ -114,7 +119,7 @@ class Survey:
             return *transition_estimates(self.draws, self.noise), ESTIMATED
         rows, columns = (axis.ravel() for axis in np.indices((count, count)))
         eye = np.eye(count, dtype=bool)
-        found, _ = self.returns(eye[:, columns], np.ones((count, count**2), bool), eye[:, rows])
+        found = self.returns(eye[:, columns], np.ones((count, count**2), bool), eye[:, rows])
         matrix = np.reshape(found.value, (len(self.times), count, count))
         return matrix, np.zeros_like(matrix), EXACT
 
