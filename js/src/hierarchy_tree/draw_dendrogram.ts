@@ -7,6 +7,7 @@ import type { Picture } from "./picture";
 import {
   certifiedTree,
   type DendrogramLink,
+  type DendrogramLoose,
   type DendrogramRow,
   dendrogramLayout,
 } from "./plateaus";
@@ -15,6 +16,7 @@ import type { Scene } from "./scene";
 export interface Dendrogram {
   rows: DendrogramRow[];
   links: DendrogramLink[];
+  loose: DendrogramLoose[];
 }
 
 export function layoutDendrogram(scene: Scene, eps: number): Dendrogram {
@@ -30,6 +32,11 @@ const barWidth = (v: Vertex, unit: number) => Math.min(16, Math.max(4, 0.32 * un
 function linkPath({ parent, child }: DendrogramLink): string {
   const bend = (parent.x1 + child.x0) / 2;
   return `M${parent.x1},${parent.y}C${bend},${parent.y} ${bend},${child.y} ${child.x0},${child.y}`;
+}
+
+function loosePath({ parent, y }: DendrogramLoose, right: number): string {
+  const bend = (parent.x1 + right) / 2;
+  return `M${parent.x1},${parent.y}C${bend},${parent.y} ${bend},${y} ${right},${y}`;
 }
 
 /** The plateau of a vertex whose ends are known only to an interval. */
@@ -68,6 +75,13 @@ export function drawDendrogram(picture: Picture, scene: Scene, drawing: Dendrogr
     .attr("class", "cw-beyond")
     .attr("stroke", (r) => colour(r.node.vertex))
     .attr("d", (r) => `M${r.x1},${r.y}H${frame.right}`);
+  layer
+    .selectAll<SVGPathElement, DendrogramLoose>("path.cw-loose")
+    .data(drawing.loose, (l) => l.vertex.id)
+    .join("path")
+    .attr("class", "cw-loose")
+    .attr("stroke", (l) => colour(l.vertex))
+    .attr("d", (l) => loosePath(l, frame.right));
   layer
     .selectAll<SVGPathElement, DendrogramRow>("path.cw-whisker")
     .data(drawing.rows, (r) => r.node.vertex.id)
@@ -144,16 +158,31 @@ function gradients(picture: Picture, drawing: Dendrogram, colour: (v: Vertex) =>
 export function dendrogramItems(scene: Scene, drawing: Dendrogram): Item[] {
   const slot = (scene.frame.bottom - scene.frame.top) / Math.max(1, scene.tree.order.length);
   const h = Math.min(22, Math.max(8, slot * 0.8));
-  return drawing.rows.map((r) => {
+  const { right } = scene.frame;
+  const loose = drawing.loose.map((l) => {
+    const [y, x] = [l.y, right - 60];
+    const d = `M${x},${y - h / 2}H${right}V${y + h / 2}H${x}Z`;
+    const top = scene.frame.top;
+    return {
+      vertex: l.vertex,
+      d,
+      cx: x,
+      cy: y + top,
+      top: y - h / 2 + top,
+      bottom: y + h / 2 + top,
+    };
+  });
+  const rows = drawing.rows.map((r) => {
     const x0 = Math.min(r.x0, r.x1 - 6) - 3;
-    const right = r.terminal ? scene.frame.right : r.x1 + 3;
+    const end = r.terminal ? right : r.x1 + 3;
     return {
       vertex: r.node.vertex,
-      d: `M${x0},${r.y - h / 2}H${right}V${r.y + h / 2}H${x0}Z`,
-      cx: (x0 + right) / 2,
+      d: `M${x0},${r.y - h / 2}H${end}V${r.y + h / 2}H${x0}Z`,
+      cx: (x0 + end) / 2,
       cy: r.y + scene.frame.top,
       top: r.y - h / 2 + scene.frame.top,
       bottom: r.y + h / 2 + scene.frame.top,
     };
   });
+  return [...rows, ...loose].sort((a, b) => a.vertex.id - b.vertex.id);
 }

@@ -133,7 +133,7 @@ export function drawAxis(picture: Picture, scene: Scene): void {
       g.append("text").attr("y", 16).attr("text-anchor", "middle");
       return g;
     })
-    .attr("transform", (v) => `translate(${f(axis.scale(v) as number)},${y})`);
+    .attr("transform", (v) => `translate(${f(axis.x(CLOCKS[axis.clock].from(v)))},${y})`);
   marks.select("text").text((v) => compact(v));
   const captions = [
     { x: frame.left, text: "◂ noise", anchor: "start" },

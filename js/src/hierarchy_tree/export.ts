@@ -17,7 +17,6 @@ const KEPT = [
   "text-anchor",
   "font-variant-numeric",
   "image-rendering",
-  "vector-effect",
 ] as const;
 
 const DROPPED = ".cw-items, .cw-backdrop, .cw-grip, [display='none']";
@@ -27,10 +26,13 @@ export function standaloneSvg(svg: SVGSVGElement, background: string): string {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const originals = svg.querySelectorAll<SVGElement>("*");
   const copies = copy.querySelectorAll<SVGElement>("*");
+  // Unzoomed, plain strokes are the same and also scale with the picture.
+  const zoomed = svg.querySelector(".cw-river[transform*='scale(1,1)']") === null;
+  const kept = zoomed ? [...KEPT, "vector-effect"] : KEPT;
   originals.forEach((node, i) => {
     if (node.closest("defs") !== null) return;
     const style = getComputedStyle(node);
-    for (const name of KEPT) {
+    for (const name of kept) {
       const value = style.getPropertyValue(name);
       if (value !== "" && !value.startsWith("url(")) copies[i]!.style.setProperty(name, value);
     }

@@ -3,6 +3,13 @@
 import { isCertified, type Vertex } from "./data";
 import type { Item } from "./draw";
 import type { Picture } from "./picture";
+import {
+  choiceOf,
+  type DendrogramLink,
+  type DendrogramLoose,
+  type DendrogramRow,
+  type Window,
+} from "./plateaus";
 import type { Scene } from "./scene";
 import { spoken } from "./words";
 
@@ -78,18 +85,62 @@ export function highlight(
     .join("use")
     .attr("href", (s) => `#${picture.uid}-p${s.position}`);
   const off = (v: Vertex) => !all && !v.subset.some((i) => lit.has(i));
-  for (const layer of [picture.ends, picture.words, picture.brackets]) {
+  for (const layer of [picture.ends, picture.brackets]) {
     layer.selectAll<SVGGElement, { vertex: Vertex }>("g").classed("cw-off", (l) => off(l.vertex));
   }
+  // Words stand on the water of all their streams: dimmed as soon as some of it is.
+  picture.words
+    .selectAll<SVGGElement, { vertex: Vertex }>("g")
+    .classed("cw-off", (l) => !all && !l.vertex.subset.every((i) => lit.has(i)));
   picture.ends
     .selectAll<SVGGElement, { vertex: Vertex }>("g")
     .classed("cw-on", (l) => !all && !off(l.vertex));
   picture.dendrogram
-    .selectAll<SVGElement, { node?: { vertex: Vertex }; child?: { node: { vertex: Vertex } } }>("*")
-    .classed("cw-off", (d) => off((d.node ?? d.child!.node).vertex));
+    .selectAll<SVGElement, DendrogramRow | DendrogramLink | DendrogramLoose>("*")
+    .classed("cw-off", (d) => {
+      if ("child" in d) return off(d.child.node.vertex);
+      return off("node" in d ? d.node.vertex : d.vertex);
+    });
   picture.items
     .selectAll<SVGPathElement, Item>("path")
     .attr("aria-selected", (i) => String(i.vertex.id === selected))
     .classed("cw-selected", (i) => i.vertex.id === selected)
     .classed("cw-focus", (i) => i.vertex.id === focus);
+}
+
+/** Shade the times at which `v` is chosen among its siblings. */
+export function drawWindow(
+  picture: Picture,
+  scene: Scene,
+  v: Vertex | undefined,
+  eps: number,
+): void {
+  const { tree, axis, frame } = scene;
+  const window = v === undefined ? null : choiceOf(tree, v, eps);
+  const bands = window === null ? [] : [window];
+  const x0 = (w: Window) => Math.max(frame.left, axis.x(Math.min(w.from, tree.tMax)));
+  const x1 = (w: Window) => Math.min(frame.right, axis.x(Math.max(w.to, 0)));
+  picture.band
+    .selectAll<SVGRectElement, Window>("rect")
+    .data(bands)
+    .join("rect")
+    .attr("class", "cw-band-time")
+    .attr("x", x0)
+    .attr("width", (w) => Math.max(0, x1(w) - x0(w)))
+    .attr("y", frame.top - 8)
+    .attr("height", frame.curvesBottom - frame.top + 8);
+  picture.band
+    .selectAll<SVGTextElement, Window>("text")
+    .data(bands.filter((w) => x1(w) > x0(w)))
+    .join("text")
+    .attr("y", frame.curvesTop - 8)
+    .attr("text-anchor", "middle")
+    .each((w, i, nodes) => {
+      const words = w.parent === null ? "chosen here, 5 % to 95 %" : "critical window";
+      const half = scene.settings.measure(words, 11) / 2;
+      const room = [frame.left + 190 + half, frame.right - half] as const;
+      const middle = Math.min(Math.max((x0(w) + x1(w)) / 2, room[0]), room[1]);
+      nodes[i]!.setAttribute("x", String(middle));
+      nodes[i]!.textContent = words;
+    });
 }

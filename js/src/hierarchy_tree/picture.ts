@@ -9,6 +9,8 @@ export interface Picture {
   clip: Selection<SVGRectElement, unknown, null, undefined>;
   /** Catches presses on empty water and sky. */
   backdrop: Selection<SVGRectElement, unknown, null, undefined>;
+  /** Behind everything: the window in which the vertex pointed at is chosen. */
+  band: Layer;
   /** Drawn in unzoomed pixels; the zoom is this layer's transform. */
   river: Layer;
   soft: Layer;
@@ -41,6 +43,7 @@ export function makePicture(stage: HTMLElement, title: string): Picture {
   const clipped = svg.append("g").attr("clip-path", `url(#${uid}-clip)`);
   const layer = (parent: Layer | typeof svg, name: string): Layer =>
     (parent as Layer).append("g").attr("class", `cw-${name}`);
+  const band = layer(clipped, "band-layer").attr("aria-hidden", "true");
   const curvesFrame = layer(svg, "curves-frame");
   const river = layer(clipped, "river");
   const soft = layer(river, "soft");
@@ -61,6 +64,7 @@ export function makePicture(stage: HTMLElement, title: string): Picture {
     defs,
     clip,
     backdrop,
+    band,
     river,
     soft,
     streams,

@@ -74,6 +74,33 @@ export function certifiedTree(tree: Tree, eps: number, hidden?: Set<number>): Ce
   return nodes;
 }
 
+export interface Window {
+  /** Noise end (the parent's T_end) and data end (the vertex's own T_start). */
+  from: number;
+  to: number;
+  /** The vertex whose plateau ends where the window begins; null for the soft interval. */
+  parent: Vertex | null;
+}
+
+/** Critical window of `v` at ε: from the plateau of its nearest certified ancestor to its own. */
+export function criticalWindow(tree: Tree, v: Vertex, eps: number): Window | null {
+  const own = v.parent === -1 ? null : plateauAt(tree, v, eps);
+  if (own === null) return null;
+  for (let u = tree.vertices[v.parent]; u !== undefined; u = tree.vertices[u.parent]) {
+    const plateau = plateauAt(tree, u, eps);
+    if (plateau !== null) return { from: plateau.end, to: own.start, parent: u };
+  }
+  return null;
+}
+
+/** Where the choice that leads to `v` is made: its critical window, else D from 5 % to 95 %. */
+export function choiceOf(tree: Tree, v: Vertex, eps: number): Window | null {
+  const certified = criticalWindow(tree, v, eps);
+  if (certified !== null) return certified;
+  const between = tree.vertices[v.parent]?.interval;
+  return between ? { from: between[1], to: between[0], parent: null } : null;
+}
+
 /** How many vertices are certified at ε, and the smallest ε at which one below the root is. */
 export function census(tree: Tree, eps: number): { count: number; first: Vertex | null } {
   let first: Vertex | null = null;
@@ -101,6 +128,13 @@ export interface DendrogramLink {
   child: DendrogramRow;
 }
 
+/** A component that no certified vertex below `parent` holds: nothing is known of its choice. */
+export interface DendrogramLoose {
+  vertex: Vertex;
+  parent: DendrogramRow;
+  y: number;
+}
+
 /**
  * Node-link drawing on the same axis: bars are plateaus, links between them are critical windows.
  * Heights follow the stacking order and do not depend on ε, so that dragging ε moves no node.
@@ -110,7 +144,7 @@ export function dendrogramLayout(
   nodes: CertifiedNode[],
   x: (t: number) => number,
   height: number,
-): { rows: DendrogramRow[]; links: DendrogramLink[] } {
+): { rows: DendrogramRow[]; links: DendrogramLink[]; loose: DendrogramLoose[] } {
   const slot = height / Math.max(1, tree.order.length);
   const rows = nodes.map((node): DendrogramRow => {
     const { vertex: v, plateau } = node;
@@ -127,5 +161,13 @@ export function dendrogramLayout(
     const parent = child.node.parent === null ? undefined : byNode.get(child.node.parent);
     return parent === undefined ? [] : [{ parent, child }];
   });
-  return { rows, links };
+  const loose = rows.flatMap((parent) => {
+    const held = new Set(parent.node.children.flatMap((child) => child.vertex.subset));
+    if (parent.terminal) return [];
+    return tree.vertices
+      .filter((v) => v.children.length === 0 && parent.node.vertex.subset.includes(v.subset[0]!))
+      .filter((v) => !v.subset.some((i) => held.has(i)))
+      .map((vertex) => ({ vertex, parent, y: slot * ((vertex.first + vertex.last + 1) / 2) }));
+  });
+  return { rows, links, loose };
 }

@@ -1,5 +1,5 @@
 /** Everything needed to draw one view at one moment. Pure but for nothing: numbers and settings. */
-import { axisFrom, type TimeAxis, timeAxis } from "../lib/clocks";
+import { between, type TimeAxis, timeAxis, zoomedAxis } from "../lib/clocks";
 import type { Scheme } from "../lib/colour";
 import type { Clock, View } from "../lib/contract.gen";
 import type { Measure } from "../lib/text";
@@ -33,6 +33,8 @@ export interface Settings {
   scheme: Scheme;
   collapsed: Set<number>;
   openness?: (id: number) => number;
+  /** On the way from another clock. */
+  morph?: { from: Clock; progress: number };
   measure: Measure;
   zoom: Zoom;
 }
@@ -121,7 +123,13 @@ export function makeScene(tree: Tree, settings: Settings): Scene {
     ...tree.vertices.map((v) => v.interval?.[1] ?? v.half?.value ?? 0),
   );
   const { clock } = settings;
-  const base = timeAxis(clock, tree.tMax, tree.tMin, [frame.left, frame.right], outermost);
+  const range: [number, number] = [frame.left, frame.right];
+  let base = timeAxis(clock, tree.tMax, tree.tMin, range, outermost);
+  const { morph } = settings;
+  if (morph !== undefined) {
+    const from = timeAxis(morph.from, tree.tMax, tree.tMin, range, outermost);
+    base = between(from, base, morph.progress);
+  }
   const last = clock === "sigma" || clock === "log_snr" ? tree.tMin : 0;
   const river = riverLayout(tree, {
     x: base.x,
@@ -136,16 +144,5 @@ export function makeScene(tree: Tree, settings: Settings): Scene {
 
 /** The same scene seen through another zoom; geometry is shared. */
 export function zoomed(scene: Scene, zoom: Zoom): Scene {
-  const { base, tree } = scene;
-  const [left, right] = base.scale.range() as [number, number];
-  const scale = base.scale.copy();
-  // In pixels the zoom is x' = k x + offset; the domain is what then lies between the edges.
-  scale.domain([left, right].map((x) => base.scale.invert((x - zoom.x) / zoom.k)));
-  const { clock } = scene.settings;
-  const last = clock === "sigma" || clock === "log_snr" ? tree.tMin : 0;
-  return {
-    ...scene,
-    settings: { ...scene.settings, zoom },
-    axis: axisFrom(clock, scale, last),
-  };
+  return { ...scene, settings: { ...scene.settings, zoom }, axis: zoomedAxis(scene.base, zoom) };
 }

@@ -2,7 +2,6 @@
  * One view of the model: keeps the scene, decides what a change touches, draws it in the next frame.
  * Pointer and key handling live in `gestures.ts`; this file knows no events of the page but resize.
  */
-import { CLOCKS } from "../lib/clocks";
 import type { Scheme } from "../lib/colour";
 import { toHex } from "../lib/colour";
 import type { State } from "../lib/contract.gen";
@@ -30,7 +29,8 @@ import {
   layoutDendrogram,
 } from "./draw_dendrogram";
 import { drawAxis, drawCurves, drawMarks, makeCursor, moveCursor } from "./draw_panel";
-import { drawItems, highlight } from "./items";
+import { drawItems, drawWindow, highlight } from "./items";
+import { Motion, motionWelcome } from "./motion";
 import { makePicture, type Picture } from "./picture";
 import { makeScene, type Scene, type Zoom, zoomed } from "./scene";
 import { makeTable } from "./table";
@@ -57,7 +57,6 @@ const TOUCHES: Partial<Record<keyof State, number>> = {
 };
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
-const FOLD_MS = 320;
 
 export class View {
   tree: Tree;
@@ -72,12 +71,13 @@ export class View {
   onLayout: () => void = () => {};
 
   private dirty = 0;
+  /** Counts the data drawn, to tell old cards from new ones. */
+  private edition = 0;
   private dendrogram: Dendrogram | null = null;
   private thumbs: ThumbSource | null = null;
   private scheme: Scheme = "light";
   private width = 0;
-  private folding = new Map<number, { to: 0 | 1; start: number }>();
-  private folded = new Set<number>();
+  private motion: Motion;
   private cleanups: Array<() => void> = [];
   private measure: Measure;
   private frames = frameScheduler(() => this.draw());
@@ -96,7 +96,7 @@ export class View {
     this.saver = throttle(() => host.save_changes(), 60);
     makeCursor(this.picture);
     this.adopt(this.tree);
-    this.folded = new Set(host.get("collapsed"));
+    this.motion = new Motion(host.get("collapsed"), host.get("clock"));
     this.listen();
     this.watchSize();
   }
@@ -145,12 +145,12 @@ export class View {
     this.adopt(decodeTree(data));
     this.hover = null;
     this.focus = null;
-    this.folding.clear();
-    this.folded = new Set(this.host.get("collapsed"));
+    this.motion.reset(this.host.get("collapsed"));
     this.ask(LAYOUT);
   }
 
   private adopt(tree: Tree): void {
+    this.edition += 1;
     this.tree = tree;
     this.thumbs = tree.thumbnails === null ? null : new ThumbSource(tree.thumbnails);
     this.chrome.title.textContent = tree.title;
@@ -174,7 +174,8 @@ export class View {
   private listen(): void {
     for (const [name, what] of Object.entries(TOUCHES)) {
       const changed = () => {
-        if (name === "collapsed") this.startFolding();
+        if (name === "collapsed") this.motion.fold(this.host.get("collapsed"), this.mayMove);
+        if (name === "clock") this.motion.turn(this.host.get("clock"), this.mayMove);
         this.ask(what);
       };
       this.host.on(`change:${name}`, changed);
@@ -203,31 +204,9 @@ export class View {
     this.cleanups.push(() => observer.disconnect());
   }
 
-  private startFolding(): void {
-    const now = new Set(this.host.get("collapsed"));
-    const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? true;
-    if (!still && this.tree.order.length <= 60) {
-      const start = performance.now();
-      for (const v of this.tree.vertices) {
-        if (now.has(v.id) === this.folded.has(v.id)) continue;
-        this.folding.set(v.id, { to: now.has(v.id) ? 0 : 1, start });
-      }
-    }
-    this.folded = now;
-  }
-
-  /** How open each split is now; asks for another frame while any is moving. */
-  private openness(): (id: number) => number {
-    const now = performance.now();
-    const moving = new Map<number, number>();
-    for (const [id, { to, start }] of this.folding) {
-      const p = Math.min(1, (now - start) / FOLD_MS);
-      const eased = p * p * (3 - 2 * p);
-      moving.set(id, to === 1 ? eased : 1 - eased);
-      if (p >= 1) this.folding.delete(id);
-    }
-    if (moving.size > 0) queueMicrotask(() => this.ask(LAYOUT));
-    return (id) => moving.get(id) ?? (this.folded.has(id) ? 0 : 1);
+  /** Only where every frame can be drawn in time. */
+  private get mayMove(): boolean {
+    return this.scene !== null && this.tree.order.length <= 40 && motionWelcome();
   }
 
   private draw(): void {
@@ -258,8 +237,9 @@ export class View {
       clock: host.get("clock"),
       view: host.get("view"),
       scheme: this.scheme,
-      collapsed: this.folded,
-      openness: this.openness(),
+      collapsed: this.motion.folded,
+      openness: this.motion.openness(),
+      morph: this.motion.morphing(),
       measure: this.measure,
       zoom: this.zoom,
     });
@@ -270,6 +250,7 @@ export class View {
     for (const [id, b] of chrome.clocks)
       b.setAttribute("aria-pressed", String(id === host.get("clock")));
     this.onLayout();
+    if (this.motion.running) queueMicrotask(() => this.ask(LAYOUT));
   }
 
   private drawZoom(): void {
@@ -293,10 +274,11 @@ export class View {
     const tree = scene.settings.view === "dendrogram";
     if (tree) {
       this.dendrogram = layoutDendrogram(scene, eps);
-      const ends = this.dendrogram.rows
-        .filter((r) => r.terminal)
-        .map((r) => ({ vertex: r.node.vertex, anchor: r.y }))
-        .sort((a, b) => a.anchor - b.anchor);
+      const { rows, loose } = this.dendrogram;
+      const ends = [
+        ...rows.filter((r) => r.terminal).map((r) => ({ vertex: r.node.vertex, anchor: r.y })),
+        ...loose.map((l) => ({ vertex: l.vertex, anchor: l.y })),
+      ].sort((a, b) => a.anchor - b.anchor);
       drawEnds(this.picture, scene, this.thumbs, ends);
       this.setItems(dendrogramItems(scene, this.dendrogram));
     }
@@ -353,10 +335,12 @@ export class View {
     const pointed = this.hover?.id ?? this.focus;
     const active = pointed === null ? undefined : this.tree.vertices[pointed];
     highlight(this.picture, scene, active?.subset ?? selection, chosen?.id ?? null, this.focus);
+    drawWindow(this.picture, scene, active ?? chosen, this.host.get("eps"));
     chrome.inspector.hidden = selection.length === 0;
-    if (chosen !== undefined) fillCard(chrome.inspectorBody, this.cardOf(chosen));
+    if (chosen !== undefined) this.fill(chrome.inspectorBody, chosen);
     else if (selection.length > 0) {
       const names = selection.map((i) => this.tree.components[i]?.label ?? String(i));
+      delete chrome.inspectorBody.dataset.shows;
       chrome.inspectorBody.textContent = `Selected, though not a vertex of the tree: ${names.join(", ")}.`;
     }
     const item = this.items.find((i) => i.vertex.id === pointed);
@@ -364,21 +348,18 @@ export class View {
       chrome.card.hidden = true;
       return;
     }
-    fillCard(chrome.card, this.cardOf(active));
+    this.fill(chrome.card, active);
     const at = this.hover ?? { x: item.cx, y: item.cy };
     placeCard(chrome.card, chrome.stage, at, { top: item.top, bottom: item.bottom });
   }
 
-  private cardOf(vertex: Vertex) {
-    const clock = this.host.get("clock");
-    return {
-      tree: this.tree,
-      vertex,
-      t: this.time,
-      eps: this.host.get("eps"),
-      clock: clock in CLOCKS ? clock : "t",
-      colour: toHex(this.scene!.river.colours[vertex.id]!),
-      thumbs: this.thumbs,
-    } as const;
+  /** Fill a card unless it shows just this already: hovering must not rebuild it at every pixel. */
+  private fill(card: HTMLElement, vertex: Vertex): void {
+    const [t, eps, clock] = [this.time, this.host.get("eps"), this.host.get("clock")];
+    const shows = [this.edition, vertex.id, t, eps, clock, this.scheme].join("|");
+    if (card.dataset.shows === shows) return;
+    card.dataset.shows = shows;
+    const colour = toHex(this.scene!.river.colours[vertex.id]!);
+    fillCard(card, { tree: this.tree, vertex, t, eps, clock, colour, thumbs: this.thumbs });
   }
 }

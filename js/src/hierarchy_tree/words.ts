@@ -3,7 +3,7 @@ import { CLOCKS, compact, sayTime } from "../lib/clocks";
 import type { Clock, Method, WireEstimate } from "../lib/contract.gen";
 import { lerpAt, type Row } from "../lib/interp";
 import { arrived, certificate, type Interval, type Tree, type Vertex } from "./data";
-import { census, type Plateau, plateauAt } from "./plateaus";
+import { census, criticalWindow, type Plateau, plateauAt } from "./plateaus";
 
 export interface Fact {
   name: string;
@@ -121,21 +121,16 @@ function plateauFact(v: Vertex, plateau: Plateau, eps: number, clock: Clock): Fa
 
 const WEAKEST: readonly Method[] = ["estimated", "certified", "exact"];
 
-/** Where the choice that leads to `v` is made: from its parent's plateau to its own. */
-function windowFact(tree: Tree, v: Vertex, own: Plateau, eps: number, clock: Clock): Fact | null {
-  let above = tree.vertices[v.parent];
-  let plateau = above === undefined ? null : plateauAt(tree, above, eps);
-  while (above !== undefined && plateau === null) {
-    above = tree.vertices[above.parent];
-    plateau = above === undefined ? null : plateauAt(tree, above, eps);
-  }
-  if (plateau === null) return null;
+function windowFact(tree: Tree, v: Vertex, eps: number, clock: Clock): Fact | null {
+  const window = criticalWindow(tree, v, eps);
+  if (window === null) return null;
   const { to, symbol } = CLOCKS[clock];
+  const above = certificate(window.parent!, eps);
   return {
     name: "critical window",
-    value: `${symbol} ${compact(to(plateau.end))} → ${compact(to(own.start))}`,
+    value: `${symbol} ${compact(to(window.from))} → ${compact(to(window.to))}`,
     // A window is known no better than the plateaus at its two ends.
-    how: WEAKEST.find((m) => m === certificate(v, eps) || m === certificate(above!, eps)) ?? "",
+    how: WEAKEST.find((m) => m === certificate(v, eps) || m === above) ?? "",
   };
 }
 
@@ -154,7 +149,7 @@ export function facts(tree: Tree, v: Vertex, t: number, eps: number, clock: Cloc
   const out: Fact[] = [];
   const plateau = plateauAt(tree, v, eps);
   if (plateau !== null) {
-    const window = windowFact(tree, v, plateau, eps, clock);
+    const window = windowFact(tree, v, eps, clock);
     if (window !== null) out.push(window);
     out.push(plateauFact(v, plateau, eps, clock));
   } else out.push({ name: `plateau, ε = ${eps.toFixed(2)}`, value: "none certified", how: "" });
@@ -212,5 +207,5 @@ export function spoken(tree: Tree, v: Vertex, eps: number, clock: Clock): string
 export function status(tree: Tree, v: Vertex, t: number): string {
   if (v.parent === -1) return "everything";
   const reached = arrived(tree, v, t);
-  return reached >= 0.5 ? "decided here" : "not yet decided here";
+  return reached >= 0.5 ? "decided at the cursor" : "not yet decided at the cursor";
 }

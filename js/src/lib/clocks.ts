@@ -30,7 +30,7 @@ export type AxisScale = ScaleContinuousNumeric<number, number>;
 
 export interface TimeAxis {
   clock: Clock;
-  /** Clock value to pixels; noise at the left, data at the right. */
+  /** Clock value to pixels before any zoom; noise at the left, data at the right. */
   scale: AxisScale;
   x: (t: number) => number;
   t: (x: number) => number;
@@ -55,18 +55,42 @@ export function timeAxis(
   const log = clock === "sigma" || (clock === "alpha_bar" && toAlphaBar(outermost) < 0.02);
   const scale: AxisScale = log ? scaleLog() : scaleLinear();
   scale.domain([kind.to(tMax), kind.to(last)]).range(range);
-  return axisFrom(clock, scale, last);
-}
-
-/** An axis from a (possibly zoomed) scale of the same clock. */
-export function axisFrom(clock: Clock, scale: AxisScale, last = 0): TimeAxis {
-  const kind = CLOCKS[clock];
   return {
     clock,
     scale,
     x: (t) => scale(kind.to(Math.max(t, last))) as number,
     t: (x) => kind.from(scale.invert(x)),
   };
+}
+
+/** The axis in a window on it: `x' = k x + offset` in pixels. Its scale knows the part in view. */
+export function zoomedAxis(axis: TimeAxis, zoom: { k: number; x: number }): TimeAxis {
+  const scale = axis.scale.copy();
+  const back = (x: number) => (x - zoom.x) / zoom.k;
+  scale.domain((axis.scale.range() as number[]).map((x) => axis.scale.invert(back(x))));
+  return {
+    clock: axis.clock,
+    scale,
+    x: (t) => zoom.k * axis.x(t) + zoom.x,
+    t: (x) => axis.t(back(x)),
+  };
+}
+
+/** An axis on its way from one clock to another; ticks are those of the one it comes to. */
+export function between(from: TimeAxis, to: TimeAxis, progress: number): TimeAxis {
+  const x = (t: number) => (1 - progress) * from.x(t) + progress * to.x(t);
+  const [left, right] = to.scale.range() as [number, number];
+  const ends = [Math.max(from.t(left), to.t(left)), Math.min(from.t(right), to.t(right))] as const;
+  const t = (at: number) => {
+    let [lo, hi] = [ends[1], ends[0]];
+    for (let i = 0; i < 40; i++) {
+      const mid = (lo + hi) / 2;
+      if (x(mid) > at) lo = mid;
+      else hi = mid;
+    }
+    return (lo + hi) / 2;
+  };
+  return { clock: to.clock, scale: to.scale, x, t };
 }
 
 const SUPER: Record<string, string> = {
