@@ -201,6 +201,7 @@ class Explorer(StaticPicture, ipywidgets.VBox):
             min=-2.3,
             max=-0.3,
             step=0.01,
+            continuous_update=False,  # or it would answer every value set here with a rounded one
             description="ε",
             readout_format=".3f",
             style=narrow,

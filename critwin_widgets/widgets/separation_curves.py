@@ -108,8 +108,9 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
             animation_duration=0,
         )
         # A slider under the axis, with the same margins: a handle for the cursor that a keyboard can move.
+        # Not continuous: such a slider answers every value set here with the value rounded to its steps.
         self._slider = ipywidgets.FloatSlider(
-            0.0, min=0.0, max=1.0, step=0.002, readout=False, description="time",
+            0.0, min=0.0, max=1.0, step=0.002, readout=False, description="time", continuous_update=False,
             style={"description_width": "44px"}, layout=ipywidgets.Layout(width="calc(100% - 52px)"),
         )  # fmt: skip
         self._readout = ipywidgets.HTML()
