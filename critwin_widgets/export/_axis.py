@@ -116,14 +116,14 @@ def time_span(times: np.ndarray, decided: np.ndarray) -> tuple[float, float]:
 
     Returns:
         ``(t_min, t_max)``: where every split is within 1 % of its final value, and where all are
-        still below 2 % decided.
+        still below 3 % decided.
     """
     rows = decided[np.isfinite(decided).all(axis=1)] if decided.size else decided
     rows = rows[np.ptp(rows, axis=1) > 1e-6] if rows.size else rows
     positive = float(times[1]) if len(times) > 1 else 1.0
     if len(rows) == 0:
         return positive, float(times[-1]) or 1.0
-    open_ = np.flatnonzero((rows > 0.02).any(axis=0))
+    open_ = np.flatnonzero((rows > 0.03).any(axis=0))
     last = min(int(open_[-1]) + 1, len(times) - 1) if len(open_) else len(times) - 1
     done = np.flatnonzero((rows < rows[:, :1] - 0.01).any(axis=0))
     first = max(int(done[0]) - 1, 1) if len(done) else 1

@@ -49,7 +49,6 @@ def _own_part(view: TreeView, vertex: int) -> str:
 def _place(
     vertex: int, text: str, view: TreeView, river: River, axis: Axis, thumbs: bool, boxes: Boxes
 ) -> Placed | None:
-    above, below = river.band(view.subsets[vertex])
     own = river.decided[vertex]
     parents = [i for i in range(len(view.children)) if vertex in view.children[i]]
     before = river.decided[parents[0]] if parents else np.ones_like(own)
@@ -71,13 +70,37 @@ def _place(
         for shift in (0, -20, 20, -40, 40, -70, 70, -110, 110):
             x = min(max(centre + shift - wide / 2, axis.x0 + 8), axis.x1 - wide - 8)
             span = (river.x >= x) & (river.x <= x + wide)
-            roof, floor = float(above[span].max()), float(below[span].min())
-            if floor - roof < tall - (6 if with_thumb else 2):
+            found = _level(view.subsets[vertex], river, span, tall - (6 if with_thumb else 2), inside=not with_thumb)
+            if found is None:
                 continue
-            y = 0.5 * (roof + floor)
+            y, row = found
             if boxes.free(x - 3, y - tall / 2, x + wide + 3, y + tall / 2):
                 boxes.take(x - 3, y - tall / 2, x + wide + 3, y + tall / 2)
                 middle = int(np.searchsorted(river.x, x + extra + (wide - extra) / 2))
-                row = view.subsets[vertex][len(view.subsets[vertex]) // 2]
                 return Placed(vertex, text, x, y, to_hex(river.colour[row, min(middle, len(own) - 1)]), with_thumb)
     return None
+
+
+def _level(
+    subset: tuple[int, ...], river: River, span: np.ndarray, tall: float, *, inside: bool
+) -> tuple[float, int] | None:
+    """Height of a label's middle and the stream below it, or None where the water is too shallow.
+
+    Words go inside one stream where one is deep enough, so that no gap runs through them; a thumbnail
+    covers what is below it and stands in the middle of the branch.
+    """
+
+    def room(rows: list[int]) -> tuple[float, float]:
+        return float(river.top[rows][:, span].min(axis=0).max()), float(river.bottom[rows][:, span].max(axis=0).min())
+
+    if inside:
+        depth = {k: floor - roof for k in subset for roof, floor in [room([k])]}
+        deepest = max(depth, key=lambda k: depth[k])
+        if depth[deepest] >= tall:
+            return 0.5 * sum(room([deepest])), deepest
+    roof, floor = room(list(subset))
+    if floor - roof < tall:
+        return None
+    y = 0.5 * (roof + floor)
+    centres = {k: float(np.mean(0.5 * (river.top[k][span] + river.bottom[k][span]))) for k in subset}
+    return y, min(subset, key=lambda k: abs(centres[k] - y))
