@@ -16,8 +16,9 @@ function show(state: Partial<State>) {
   return { model, stop };
 }
 
-/** Let the next frame be drawn. */
-const frame = () => new Promise((resolve) => setTimeout(resolve, 50));
+/** Wait until what was asked for before has been drawn: frames run in the order of their asking. */
+const frame = () =>
+  new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
 const all = (selector: string) => [...el.querySelectorAll<HTMLElement>(selector)];
 const items = () => all("[role=treeitem]");
 const item = (label: string) =>

@@ -82,13 +82,13 @@ export function placeRiver(picture: Picture, scene: Scene): void {
 
 /** Brackets are all that depends on ε in the river: this runs on every frame of an ε drag. */
 export function drawBrackets(picture: Picture, scene: Scene, eps: number): void {
-  const { tree, river, base, frame } = scene;
+  const { tree, river, frame } = scene;
   const brackets: Bracket[] = [];
   if (scene.settings.view === "river" && tree.order.length > 1) {
     for (const v of scene.visible) {
       if (v.parent === -1) continue;
       const plateau = plateauAt(tree, v, eps);
-      if (plateau !== null) brackets.push(bracketOf(tree, river, v, plateau, base.x));
+      if (plateau !== null) brackets.push(bracketOf(tree, river, v, plateau));
     }
   }
   const groups = picture.brackets
@@ -103,8 +103,11 @@ export function drawBrackets(picture: Picture, scene: Scene, eps: number): void 
   // Among many thin streams a bracket must not outweigh the water.
   const dense = (frame.bottom - frame.top) / scene.ends.length < 9;
   picture.brackets.classed("cw-dense", dense);
-  groups.select(".cw-bracket-line").attr("d", (b) => b.d);
-  groups.select(".cw-bracket-doubt").attr("d", (b) => b.doubt);
+  groups.each((b, i, nodes) => {
+    const [line, doubt] = nodes[i]!.children as unknown as [SVGPathElement, SVGPathElement];
+    if (line.getAttribute("d") !== b.d) line.setAttribute("d", b.d);
+    if (doubt.getAttribute("d") !== b.doubt) doubt.setAttribute("d", b.doubt);
+  });
 }
 
 export interface Item extends Region {
@@ -221,24 +224,31 @@ export function drawEnds(
     .attr("data-vertex", (l) => l.vertex.id);
   groups.each((l, i, nodes) => {
     const g = nodes[i]!;
-    const colour = toHex(river.colours[l.vertex.id]!);
-    const from = l.anchor;
-    g.querySelector("path")!.setAttribute("d", `M-8,${from}C-3,${from} -5,${l.y} 0,${l.y}`);
-    g.querySelector("path")!.setAttribute("stroke", colour);
-    const side = l.thumb;
-    const square = side > 0 ? { x: 3, y: l.y - side / 2, side } : null;
-    placeThumb(g, square, thumbs?.mean(l.vertex.id));
-    const textX = side > 0 ? side + 11 : 4;
-    const [label, note] = g.querySelectorAll("text");
-    label!.textContent = l.text;
-    label!.setAttribute("font-size", `${l.size}`);
-    label!.setAttribute("x", String(textX));
-    label!.setAttribute("y", String(l.note === "" ? l.y + l.size * 0.35 : l.y - 2));
-    note!.textContent = l.note;
-    note!.setAttribute("x", String(textX));
-    note!.setAttribute("y", String(l.y + 12));
-    g.querySelector("title")!.textContent = l.vertex.label;
+    const drawn = [l.text, l.note, l.size, l.thumb, l.y, l.anchor, river.colours[l.vertex.id]].join(
+      "|",
+    );
+    if (g.dataset.drawn === drawn) return;
+    g.dataset.drawn = drawn;
+    fillEnd(g, l, toHex(river.colours[l.vertex.id]!), thumbs?.mean(l.vertex.id));
   });
+}
+
+function fillEnd(g: SVGGElement, l: LeafLabel, colour: string, address: string | undefined): void {
+  const from = l.anchor;
+  g.querySelector("path")!.setAttribute("d", `M-8,${from}C-3,${from} -5,${l.y} 0,${l.y}`);
+  g.querySelector("path")!.setAttribute("stroke", colour);
+  const side = l.thumb;
+  placeThumb(g, side > 0 ? { x: 3, y: l.y - side / 2, side } : null, address);
+  const textX = side > 0 ? side + 11 : 4;
+  const [label, note] = g.querySelectorAll("text");
+  label!.textContent = l.text;
+  label!.setAttribute("font-size", `${l.size}`);
+  label!.setAttribute("x", String(textX));
+  label!.setAttribute("y", String(l.note === "" ? l.y + l.size * 0.35 : l.y - 2));
+  note!.textContent = l.note;
+  note!.setAttribute("x", String(textX));
+  note!.setAttribute("y", String(l.y + 12));
+  g.querySelector("title")!.textContent = l.vertex.label;
 }
 
 /** Where the river's ends lie, before labels move apart. */

@@ -1,5 +1,6 @@
 /** The second view: certified vertices as bars on the time axis, critical windows as the links. */
 import { toHex } from "../lib/colour";
+import { setChanged } from "../lib/dom";
 import type { Vertex } from "./data";
 import type { Item } from "./draw";
 import { type Box, overlaps } from "./labels";
@@ -27,11 +28,14 @@ export function layoutDendrogram(scene: Scene, eps: number): Dendrogram {
   return dendrogramLayout(tree, nodes, axis.x, frame.bottom - frame.top);
 }
 
+const px = (value: number) => Math.round(value * 10) / 10;
+
 const barWidth = (v: Vertex, unit: number) => Math.min(16, Math.max(4, 0.32 * unit * v.weight));
 
 function linkPath({ parent, child }: DendrogramLink): string {
   const bend = (parent.x1 + child.x0) / 2;
-  return `M${parent.x1},${parent.y}C${bend},${parent.y} ${bend},${child.y} ${child.x0},${child.y}`;
+  const [from, to] = [px(parent.y), px(child.y)];
+  return `M${px(parent.x1)},${from}C${px(bend)},${from} ${px(bend)},${to} ${px(child.x0)},${to}`;
 }
 
 function loosePath({ parent, y }: DendrogramLoose, right: number): string {
@@ -57,50 +61,46 @@ export function drawDendrogram(picture: Picture, scene: Scene, drawing: Dendrogr
   if (drawing === null) return;
   const colour = (v: Vertex) => toHex(river.colours[v.id]!);
   gradients(picture, drawing, colour);
-  layer
-    .selectAll<SVGPathElement, DendrogramLink>("path.cw-link")
-    .data(drawing.links, (l) => l.child.node.vertex.id)
-    .join("path")
-    .attr("class", "cw-link")
-    .attr("stroke", (l) => `url(#${picture.uid}-l${l.child.node.vertex.id})`)
-    .attr("stroke-width", (l) => Math.max(2, barWidth(l.child.node.vertex, river.unit) * 0.55))
-    .attr("d", linkPath);
-  layer
-    .selectAll<SVGPathElement, DendrogramRow>("path.cw-beyond")
-    .data(
-      drawing.rows.filter((r) => r.terminal && r.x1 < frame.right - 1),
-      (r) => r.node.vertex.id,
-    )
-    .join("path")
-    .attr("class", "cw-beyond")
-    .attr("stroke", (r) => colour(r.node.vertex))
-    .attr("d", (r) => `M${r.x1},${r.y}H${frame.right}`);
-  layer
-    .selectAll<SVGPathElement, DendrogramLoose>("path.cw-loose")
-    .data(drawing.loose, (l) => l.vertex.id)
-    .join("path")
-    .attr("class", "cw-loose")
-    .attr("stroke", (l) => colour(l.vertex))
-    .attr("d", (l) => loosePath(l, frame.right));
-  layer
-    .selectAll<SVGPathElement, DendrogramRow>("path.cw-whisker")
-    .data(drawing.rows, (r) => r.node.vertex.id)
-    .join("path")
-    .attr("class", "cw-whisker")
-    .attr("stroke", (r) => colour(r.node.vertex))
-    .attr("d", (r) => whisker(scene, r));
-  layer
-    .selectAll<SVGLineElement, DendrogramRow>("line.cw-bar")
-    .data(drawing.rows, (r) => r.node.vertex.id)
-    .join("line")
-    .attr("class", "cw-bar")
-    .attr("data-bar", (r) => r.node.vertex.id)
-    .attr("stroke", (r) => colour(r.node.vertex))
-    .attr("stroke-width", (r) => barWidth(r.node.vertex, river.unit))
-    .attr("x1", (r) => r.x0)
-    .attr("x2", (r) => Math.max(r.x1, r.x0 + 0.01))
-    .attr("y1", (r) => r.y)
-    .attr("y2", (r) => r.y);
+  /** One mark per datum in this layer, with only what changed set anew. */
+  function marks<D>(
+    tag: "path" | "line",
+    name: string,
+    data: D[],
+    key: (d: D) => number,
+    attributes: Record<string, (d: D) => string | number>,
+  ): void {
+    const all = layer
+      .selectAll<SVGElement, D>(`${tag}.${name}`)
+      .data(data, key)
+      .join((enter) => enter.append<SVGElement>(tag).attr("class", name));
+    setChanged(all, attributes);
+  }
+  const id = (r: DendrogramRow) => r.node.vertex.id;
+  const stroke = (r: DendrogramRow) => colour(r.node.vertex);
+  marks("path", "cw-link", drawing.links, (l) => id(l.child), {
+    stroke: (l) => linkStroke(picture, l, stroke),
+    "stroke-width": (l) => Math.max(2, barWidth(l.child.node.vertex, river.unit) * 0.55),
+    d: linkPath,
+  });
+  const beyond = drawing.rows.filter((r) => r.terminal && r.x1 < frame.right - 1);
+  marks("path", "cw-beyond", beyond, id, {
+    stroke,
+    d: (r) => `M${px(r.x1)},${px(r.y)}H${frame.right}`,
+  });
+  marks("path", "cw-loose", drawing.loose, (l) => l.vertex.id, {
+    stroke: (l) => colour(l.vertex),
+    d: (l) => loosePath(l, frame.right),
+  });
+  marks("path", "cw-whisker", drawing.rows, id, { stroke, d: (r) => whisker(scene, r) });
+  marks("line", "cw-bar", drawing.rows, id, {
+    stroke,
+    "data-bar": id,
+    "stroke-width": (r) => barWidth(r.node.vertex, river.unit),
+    x1: (r) => px(r.x0),
+    x2: (r) => Math.max(px(r.x1), px(r.x0) + 0.01),
+    y1: (r) => px(r.y),
+    y2: (r) => px(r.y),
+  });
   nameBars(picture, scene, drawing);
 }
 
@@ -127,31 +127,45 @@ function nameBars(picture: Picture, scene: Scene, drawing: Dendrogram): void {
     taken.push(box);
     return true;
   });
-  picture.dendrogram
+  const names = picture.dendrogram
     .selectAll<SVGTextElement, DendrogramRow>("text")
     .data(named, (r) => r.node.vertex.id)
-    .join("text")
-    .attr("class", "cw-bar-label")
-    .attr("x", (r) => Math.max(r.x0, frame.left + 4))
-    .attr("y", (r) => r.y - barWidth(r.node.vertex, river.unit) / 2 - 5)
-    .text(nameOf);
+    .join((enter) => enter.append("text").attr("class", "cw-bar-label"));
+  setChanged(names, {
+    x: (r) => px(Math.max(r.x0, frame.left + 4)),
+    y: (r) => px(r.y - barWidth(r.node.vertex, river.unit) / 2 - 5),
+  });
+  names.filter((r, i, all) => all[i]!.textContent !== nameOf(r)).text(nameOf);
 }
 
+/** A level link has no extent for a gradient to fill; it takes its child's colour. */
+function linkStroke(
+  picture: Picture,
+  link: DendrogramLink,
+  colour: (r: DendrogramRow) => string,
+): string {
+  const flat = Math.abs(link.parent.y - link.child.y) < 0.5;
+  return flat ? colour(link.child) : `url(#${picture.uid}-l${link.child.node.vertex.id})`;
+}
+
+/** From the parent's colour to the child's, over the link's own box: nothing to move with ε. */
 function gradients(picture: Picture, drawing: Dendrogram, colour: (v: Vertex) => string): void {
-  picture.defs
+  const all = picture.defs
     .selectAll<SVGLinearGradientElement, DendrogramLink>("linearGradient.cw-window")
     .data(drawing.links, (l) => l.child.node.vertex.id)
     .join("linearGradient")
-    .attr("class", "cw-window")
-    .attr("id", (l) => `${picture.uid}-l${l.child.node.vertex.id}`)
-    .attr("gradientUnits", "userSpaceOnUse")
-    .attr("x1", (l) => l.parent.x1)
-    .attr("x2", (l) => Math.max(l.child.x0, l.parent.x1 + 1))
-    .selectAll("stop")
-    .data((l) => [colour(l.parent.node.vertex), colour(l.child.node.vertex)])
-    .join("stop")
-    .attr("offset", (_, i) => i)
-    .attr("stop-color", String);
+    .attr("class", "cw-window");
+  setChanged(all, { id: (l) => `${picture.uid}-l${l.child.node.vertex.id}` });
+  const stops = all
+    .selectAll<SVGStopElement, [number, string]>("stop")
+    .data(
+      (l): Array<[number, string]> => [
+        [0, colour(l.parent.node.vertex)],
+        [1, colour(l.child.node.vertex)],
+      ],
+    )
+    .join("stop");
+  setChanged(stops, { offset: ([at]) => at, "stop-color": ([, css]) => css });
 }
 
 /** Bars as things to point at, a comfortable height around each. */

@@ -1,5 +1,5 @@
 /** Outlines derived from the river: regions of vertices, brackets along the banks. Pure. */
-import { lerpAt } from "../lib/interp";
+import { locate } from "../lib/interp";
 import { span, type Tree, type Vertex } from "./data";
 import { bundleAt, type River } from "./layout";
 import type { Plateau } from "./plateaus";
@@ -69,36 +69,70 @@ export interface Bracket {
 }
 
 /** How far above its bank a bracket may stand: half of the gap there, at most 6 pixels. */
-function standoff(river: River, v: Vertex, t: number): number {
+function standoff(river: River, v: Vertex, i: number): number {
   if (v.first === 0) return 6;
-  const above = lerpAt(river.times, river.streams[v.first - 1]!.y1, t);
-  const own = lerpAt(river.times, river.streams[v.first]!.y0, t);
-  return Math.min(6, Math.max(1, (own - above) / 2));
+  const gap = river.streams[v.first]!.y0[i]! - river.streams[v.first - 1]!.y1[i]!;
+  return Math.min(6, Math.max(1, gap / 2));
+}
+
+interface Rail {
+  /** Height of the bracket's line at each sample, and the same as path points. */
+  ys: Float64Array;
+  points: string[];
+}
+
+/** The line along which a vertex's bracket runs does not depend on ε: made once per river. */
+const rails = new WeakMap<River, Map<number, Rail>>();
+
+function railOf(river: River, v: Vertex): Rail {
+  let known = rails.get(river);
+  if (known === undefined) {
+    known = new Map();
+    rails.set(river, known);
+  }
+  let rail = known.get(v.id);
+  if (rail === undefined) {
+    const bank = river.streams[v.first]!.y0;
+    const ys = bank.map((y, i) => y - standoff(river, v, i));
+    const points = Array.from(ys, (y, i) => `${f(river.xs[i]!)},${f(y)}`);
+    rail = { ys, points };
+    known.set(v.id, rail);
+  }
+  return rail;
+}
+
+/** A point of the rail between samples: the pixel, and the height there. */
+function pointAt(river: River, rail: Rail, t: number): { i: number; x: number; y: number } {
+  const i = locate(river.times, t);
+  const j = Math.min(i + 1, river.times.length - 1);
+  const step = river.times[j]! - river.times[i]!;
+  const part = step === 0 ? 0 : Math.min(1, Math.max(0, (t - river.times[i]!) / step));
+  return {
+    i,
+    x: f(river.xs[i]! + part * (river.xs[j]! - river.xs[i]!)),
+    y: f(rail.ys[i]! + part * (rail.ys[j]! - rail.ys[i]!)),
+  };
 }
 
 /** The bracket of a certified plateau along the upper bank of its vertex. */
-export function bracketOf(
-  tree: Tree,
-  river: River,
-  v: Vertex,
-  plateau: Plateau,
-  x: (t: number) => number,
-): Bracket {
+export function bracketOf(tree: Tree, river: River, v: Vertex, plateau: Plateau): Bracket {
+  const rail = railOf(river, v);
   const clip = (t: number) => Math.min(Math.max(t, river.times[0]!), tree.tMax);
   const [from, to] = [clip(plateau.start), clip(plateau.end)];
-  const line = (a: number, b: number) =>
-    timesBetween(river, a, b)
-      .map((t) => `${f(x(t))},${f(bundleAt(river, v, t)[0] - standoff(river, v, t))}`)
-      .join("L");
+  const line = (late: number, early: number) => {
+    const a = pointAt(river, rail, early);
+    const b = pointAt(river, rail, late);
+    const between = rail.points.slice(a.i + 1, b.i + 1);
+    return `M${[`${a.x},${a.y}`, ...between, `${b.x},${b.y}`].join("L")}`;
+  };
   const tick = (t: number) => {
-    const y = bundleAt(river, v, t)[0] - standoff(river, v, t);
-    return `M${f(x(t))},${f(y - 2.5)}v5`;
+    const { x, y } = pointAt(river, rail, t);
+    return `M${x},${f(y - 2.5)}v5`;
   };
   const open = plateau.start > tree.tMax;
-  const d = from > to ? `M${line(from, to)}${open ? "" : tick(from)}${to > 0 ? tick(to) : ""}` : "";
+  const d = from > to ? `${line(from, to)}${open ? "" : tick(from)}${to > 0 ? tick(to) : ""}` : "";
   const low = clip(plateau.endLow);
   const high = clip(plateau.startHigh);
-  const doubt =
-    (low < to ? `M${line(to, low)}` : "") + (high > from && !open ? `M${line(high, from)}` : "");
+  const doubt = (low < to ? line(to, low) : "") + (high > from && !open ? line(high, from) : "");
   return { vertex: v, d, doubt };
 }

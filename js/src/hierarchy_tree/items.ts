@@ -1,5 +1,6 @@
 /** The vertices as things to point at and to stand on: `treeitem`s with a roving tab stop. */
 
+import { setChanged } from "../lib/dom";
 import { isCertified, type Vertex } from "./data";
 import type { Item } from "./draw";
 import type { Picture } from "./picture";
@@ -33,32 +34,42 @@ export function drawItems(
   for (const { vertex } of items) {
     const parent = shownParent(scene, vertex, shown);
     depth.set(vertex.id, (depth.get(parent) ?? 0) + 1);
-    families.set(parent, [...(families.get(parent) ?? []), vertex.id]);
+    const family = families.get(parent);
+    if (family === undefined) families.set(parent, [vertex.id]);
+    else family.push(vertex.id);
   }
   const stop = focus !== null && shown.has(focus) ? focus : items[0]?.vertex.id;
   const { clock, collapsed } = scene.settings;
   picture.items.attr("transform", `translate(0,${scene.frame.top})`);
-  picture.items
+  const family = (i: Item) => families.get(shownParent(scene, i.vertex, shown))!;
+  const paths = picture.items
     .selectAll<SVGPathElement, Item>("path")
     .data(items, (i) => i.vertex.id)
-    .join("path")
-    .attr("class", "cw-item")
-    .attr("role", "treeitem")
-    .attr("d", (i) => i.d)
-    .attr("data-vertex", (i) => i.vertex.id)
-    .attr("data-certified", (i) => String(isCertified(i.vertex, eps)))
-    .attr("tabindex", (i) => (i.vertex.id === stop ? 0 : -1))
-    .attr("aria-level", (i) => depth.get(i.vertex.id)!)
-    .attr("aria-expanded", (i) =>
-      i.vertex.children.length === 0 ? null : String(!collapsed.has(i.vertex.id)),
-    )
-    .attr("aria-setsize", (i) => families.get(shownParent(scene, i.vertex, shown))!.length)
-    .attr("aria-posinset", (i) => {
-      const family = families.get(shownParent(scene, i.vertex, shown))!;
-      return family.indexOf(i.vertex.id) + 1;
-    })
-    .attr("aria-label", (i) => spoken(scene.tree, i.vertex, eps, clock))
+    .join((enter) => enter.append("path").attr("class", "cw-item").attr("role", "treeitem"))
     .order();
+  setChanged(paths, {
+    d: (i) => i.d,
+    "data-vertex": (i) => i.vertex.id,
+    "data-certified": (i) => String(isCertified(i.vertex, eps)),
+    tabindex: (i) => (i.vertex.id === stop ? 0 : -1),
+    "aria-level": (i) => depth.get(i.vertex.id)!,
+    "aria-expanded": (i) =>
+      i.vertex.children.length === 0 ? null : String(!collapsed.has(i.vertex.id)),
+    "aria-setsize": (i) => family(i).length,
+    "aria-posinset": (i) => family(i).indexOf(i.vertex.id) + 1,
+    "aria-label": (i) => spoken(scene.tree, i.vertex, eps, clock),
+  });
+}
+
+/** Tell the items whose certificate came or went with ε; few do from one frame to the next. */
+export function certifyItems(picture: Picture, scene: Scene, eps: number): void {
+  picture.items.selectAll<SVGPathElement, Item>("path").each((i, k, nodes) => {
+    const certified = String(isCertified(i.vertex, eps));
+    const node = nodes[k]!;
+    if (node.getAttribute("data-certified") === certified) return;
+    node.setAttribute("data-certified", certified);
+    node.setAttribute("aria-label", spoken(scene.tree, i.vertex, eps, scene.settings.clock));
+  });
 }
 
 /**
@@ -103,7 +114,7 @@ export function highlight(
     });
   picture.items
     .selectAll<SVGPathElement, Item>("path")
-    .attr("aria-selected", (i) => String(i.vertex.id === selected))
+    .call(setChanged, { "aria-selected": (i: Item) => String(i.vertex.id === selected) })
     .classed("cw-selected", (i) => i.vertex.id === selected)
     .classed("cw-focus", (i) => i.vertex.id === focus);
 }

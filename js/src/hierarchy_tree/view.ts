@@ -29,7 +29,7 @@ import {
   layoutDendrogram,
 } from "./draw_dendrogram";
 import { drawAxis, drawCurves, drawMarks, makeCursor, moveCursor } from "./draw_panel";
-import { drawItems, drawWindow, highlight } from "./items";
+import { certifyItems, drawItems, drawWindow, highlight } from "./items";
 import { Motion, motionWelcome } from "./motion";
 import { makePicture, type Picture } from "./picture";
 import { makeScene, type Scene, type Zoom, zoomed } from "./scene";
@@ -73,6 +73,7 @@ export class View {
   private dirty = 0;
   /** Counts the data drawn, to tell old cards from new ones. */
   private edition = 0;
+  private marked = "";
   private dendrogram: Dendrogram | null = null;
   private thumbs: ThumbSource | null = null;
   private scheme: Scheme = "light";
@@ -216,8 +217,9 @@ export class View {
     if (dirty & LAYOUT) this.drawLayout();
     if (dirty & (LAYOUT | ZOOM)) this.drawZoom();
     if (dirty & (LAYOUT | ZOOM | EPS)) this.drawEps(dirty);
-    if (dirty & (LAYOUT | ZOOM | EPS | TIME)) this.drawTime();
-    this.drawMark();
+    if (dirty & (LAYOUT | ZOOM | TIME)) this.drawTime();
+    if (dirty & (LAYOUT | ZOOM | EPS | TIME)) this.drawTable();
+    this.drawMark(dirty);
   }
 
   private drawLayout(): void {
@@ -272,6 +274,7 @@ export class View {
     const scene = this.scene!;
     const eps = this.host.get("eps");
     const tree = scene.settings.view === "dendrogram";
+    if (!tree) this.dendrogram = null;
     if (tree) {
       this.dendrogram = layoutDendrogram(scene, eps);
       const { rows, loose } = this.dendrogram;
@@ -284,6 +287,7 @@ export class View {
     }
     if (tree || dirty & LAYOUT) drawDendrogram(this.picture, scene, tree ? this.dendrogram : null);
     drawBrackets(this.picture, scene, eps);
+    if (!tree) certifyItems(this.picture, scene, eps);
     const { slider, epsValue, census } = this.chrome;
     if (
       document.activeElement !== slider ||
@@ -315,26 +319,39 @@ export class View {
       }, 600);
     }
     moveCursor(this.picture, scene, this.time, words);
+  }
+
+  private drawTable(): void {
+    const { chrome } = this;
     const open = this.host.get("show_table");
     chrome.tableButton.setAttribute("aria-pressed", String(open));
     chrome.table.hidden = !open;
     clearTimeout(this.lateTable);
     if (open) {
       const build = () =>
-        chrome.table.replaceChildren(makeTable(this.tree, this.time, this.host.get("eps"), clock));
+        chrome.table.replaceChildren(
+          makeTable(this.tree, this.time, this.host.get("eps"), this.host.get("clock")),
+        );
       if (chrome.table.childElementCount === 0) build();
       else this.lateTable = setTimeout(build, 120);
     }
   }
 
-  private drawMark(): void {
+  private drawMark(dirty: number): void {
     const scene = this.scene!;
     const { chrome } = this;
     const selection = this.host.get("selected");
     const chosen = this.selected;
     const pointed = this.hover?.id ?? this.focus;
     const active = pointed === null ? undefined : this.tree.vertices[pointed];
-    highlight(this.picture, scene, active?.subset ?? selection, chosen?.id ?? null, this.focus);
+    const lit = active?.subset ?? selection;
+    // Most frames of a drag change nothing here; elements that are new still need their marks.
+    const marked = `${lit.join()}|${selection.join()}|${this.focus}`;
+    const fresh = dirty & (LAYOUT | ZOOM) || (dirty & EPS && (lit.length > 0 || this.dendrogram));
+    if (fresh || marked !== this.marked) {
+      highlight(this.picture, scene, lit, chosen?.id ?? null, this.focus);
+    }
+    this.marked = marked;
     drawWindow(this.picture, scene, active ?? chosen, this.host.get("eps"));
     chrome.inspector.hidden = selection.length === 0;
     if (chosen !== undefined) this.fill(chrome.inspectorBody, chosen);

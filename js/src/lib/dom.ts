@@ -1,4 +1,5 @@
 /** Small helpers for building pages. Strings always become text nodes, never markup. */
+import type { BaseType, Selection } from "d3-selection";
 
 type Child = Node | string | null | undefined;
 type Attributes = Record<string, string | number | boolean | null | undefined>;
@@ -66,4 +67,24 @@ export function throttle(work: () => void, wait: number): { ask: () => void; flu
       }
     },
   };
+}
+
+/**
+ * Set attributes that differ, and only those: setting an equal value still costs a style pass. A
+ * null removes. For joins that run on every frame of a drag.
+ */
+export function setChanged<E extends Element, D>(
+  selection: Selection<E, D, BaseType, unknown>,
+  attributes: Record<string, (datum: D) => string | number | null>,
+): void {
+  const entries = Object.entries(attributes);
+  selection.each(function (datum) {
+    for (const [name, of] of entries) {
+      const value = of(datum);
+      const text = value === null ? null : String(value);
+      if (this.getAttribute(name) === text) continue;
+      if (text === null) this.removeAttribute(name);
+      else this.setAttribute(name, text);
+    }
+  });
 }
