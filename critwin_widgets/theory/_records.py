@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .vertex import Vertex
 
 
+_WIDTH = 46
+"""Characters of the first column of the text table."""
+
+
 def rows(tree: "MixtureTree") -> list[dict[str, Any]]:
     """Return one record per split of the soft tree, in order of generation (latest time first)."""
     found = [_row(tree, v) for v in tree.vertices if v.children]
@@ -50,12 +54,21 @@ def text(tree: "MixtureTree") -> str:
     if mixture.n_components == 1:
         return lines[0] + "\none component: there is nothing to decide"
     lines += _feature_lines(tree)
-    lines += ["", "split                                    half-way t (95 %)         5 % … 95 %"]
+    lines += ["", _head("split")]
     for row in rows(tree):
-        # A vertex may have many children; three name the split.
-        into = " | ".join(row["into"][:3]) + (" | …" if len(row["into"]) > 3 else "")
-        lines.append(f"{_fit(row['vertex'] + ' → ' + into, 40)} {_half(row)}  {_span(row)}")
+        into = " | ".join(_news(child, row["vertex"]) for child in row["into"])
+        lines.append(f"{_fit(row['vertex'] + ' → ' + into, _WIDTH)} {_half(row)}  {_span(row)}")
     return "\n".join([*lines, "", *_certified_lines(tree)])
+
+
+def _head(first: str) -> str:
+    return f"{first.ljust(_WIDTH)} half-way t (95 %)         5 % … 95 % decided"
+
+
+def _news(child: str, parent: str) -> str:
+    """Return what a child's label adds to its parent's: `disc` for `sand · disc` inside `sand`."""
+    prefix = parent + " · "
+    return child.removeprefix(prefix) or child
 
 
 def _fit(words: str, width: int) -> str:
@@ -77,7 +90,7 @@ def _span(row: dict[str, Any]) -> str:
 
 
 def _feature_lines(tree: "MixtureTree") -> list[str]:
-    lines = ["feature                                  half-way t (95 %)         5 % … 95 %"]
+    lines = [_head("feature")]
     found = tree.features.sortby("half_time", ascending=False)
     for name in found["feature"].values:
         one = found.sel(feature=name)
@@ -90,9 +103,9 @@ def _feature_lines(tree: "MixtureTree") -> list[str]:
         }
         row = {key: _number(float(one[source])) for key, source in keys.items()} | {"method": found.attrs["method"]}
         if float(one["chance"]) >= 1 - 1e-12:
-            lines.append(f"{_fit(str(name), 40)} one value only: nothing to decide")
+            lines.append(f"{_fit(str(name), _WIDTH)} one value only: nothing to decide")
         else:
-            lines.append(f"{_fit(str(name), 40)} {_half(row)}  {_span(row)}")
+            lines.append(f"{_fit(str(name), _WIDTH)} {_half(row)}  {_span(row)}")
     return lines
 
 

@@ -1,31 +1,47 @@
 """Quadratic forms of the four covariance types, in the eigenbasis, for traced arrays.
 
-Squared distances are sums of squared differences, not expanded products: in float32
-`|x|^2 - 2<x, m> + |m|^2` loses every digit once the means lie 1e4 standard deviations apart.
+Squared distances of close components are expanded, `|x|^2 - 2<x, m> + |m|^2`, one matrix product.
+Far apart they are sums of squared differences: in float32 the expansion loses a digit of the
+log-density for every factor of ten in the squared distance, and all of them at 1e4 deviations.
 """
 
 import jax
 import jax.numpy as jnp
 
+NEAR = 1e3
+"""Largest squared distance of a component from the centre, in variances, that is expanded."""
 
-def squared_distances(y, means, covariance_type: str, eigenvalues, eigenvectors):
+
+def is_near(means, covariance_type: str, eigenvalues, eigenvectors) -> bool:
+    """Tell whether expanded squared distances keep float32 log-densities within about 1e-4."""
+    if covariance_type == "spherical":
+        return float((means**2).sum(-1).max() / eigenvalues.min()) <= NEAR
+    if covariance_type == "tied":
+        return float(((means @ eigenvectors) ** 2 / eigenvalues).sum(-1).max()) <= NEAR
+    return False
+
+
+def squared_distances(y, means, covariance_type: str, eigenvalues, eigenvectors, near: bool):
     """Return `(y - m_k)^T C_k^{-1} (y - m_k)` for all components, shape `(..., K)`."""
     if covariance_type == "spherical":
-        return _sums(y, means) / eigenvalues
+        return _sums(y, means, near) / eigenvalues
     if covariance_type == "diag":
         per_component = jax.lax.map(lambda mv: jnp.sum((y - mv[0]) ** 2 / mv[1], axis=-1), (means, eigenvalues))
         return jnp.moveaxis(per_component, 0, -1)
     if covariance_type == "tied":
         scale = eigenvectors / jnp.sqrt(eigenvalues)
-        return _sums(y @ scale, means @ scale)
+        return _sums(y @ scale, means @ scale, near)
     per_component = jax.lax.map(
         lambda mve: jnp.sum(((y - mve[0]) @ mve[2]) ** 2 / mve[1], axis=-1), (means, eigenvalues, eigenvectors)
     )
     return jnp.moveaxis(per_component, 0, -1)
 
 
-def _sums(y, means):
-    return jnp.sum((y[..., None, :] - means) ** 2, axis=-1)
+def _sums(y, means, near: bool):
+    if near:
+        expanded = jnp.sum(y**2, -1, keepdims=True) - 2 * (y @ means.T) + jnp.sum(means**2, -1)
+        return jnp.maximum(expanded, 0.0)
+    return jnp.moveaxis(jax.lax.map(lambda mean: jnp.sum((y - mean) ** 2, axis=-1), means), 0, -1)
 
 
 def log_normalisers(covariance_type: str, eigenvalues, dim: int):

@@ -14,7 +14,7 @@ from .._validation import check_choice, check_count, check_times, check_weights,
 from ..processes import noise_variance, signal
 from ._covariance import COVARIANCE_TYPES, decompose, shift
 from ._metadata import check_features, check_image_shape, check_labels
-from ._quadratic import log_normalisers, pull, squared_distances, transform_noise
+from ._quadratic import is_near, log_normalisers, pull, squared_distances, transform_noise
 from ._subsets import resolve
 
 
@@ -49,6 +49,7 @@ class GaussianMixture(eqx.Module):
     labels: tuple[str, ...] = eqx.field(static=True)
     feature_values: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True)
     image_shape: tuple[int, ...] | None = eqx.field(static=True)
+    near: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -72,6 +73,8 @@ class GaussianMixture(eqx.Module):
         # Kept in float64 from here on: formed inside a float32 computation, these differences
         # would lose a far mixture's digits.
         self.offsets = self.means - self.centre
+        # Noise only brings components closer, so this holds for all later times.
+        self.near = is_near(self.offsets, covariance_type, self.eigenvalues, self.eigenvectors)
         self.labels = check_labels(labels, count)
         self.feature_values = check_features(features, count)
         self.image_shape = check_image_shape(image_shape, dim)
@@ -213,7 +216,9 @@ def as_key(key: jax.Array | int) -> jax.Array:
 
 @eqx.filter_jit
 def _log_components(mixture: GaussianMixture, y):
-    squared = squared_distances(y, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
+    squared = squared_distances(
+        y, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors, mixture.near
+    )
     return log_normalisers(mixture.covariance_type, mixture.eigenvalues, mixture.dim) - 0.5 * squared
 
 
