@@ -1,6 +1,7 @@
 """The horizontal axis of every static picture: noise on the left, data on the right, any clock."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -107,28 +108,9 @@ class Axis:
         return np.clip(self._time_of(value), self.t_data, self.t_max)
 
 
-def time_span(times: np.ndarray, decided: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest OU time worth drawing.
-
-    Args:
-        times: Increasing OU times, shape ``(T,)``, starting at 0.
-        decided: Decided fractions, shape ``(n, T)``; rows of NaN and rows that never change are ignored.
-
-    Returns:
-        ``(t_min, t_max)``: where every split is within 1 % of its final value, and where all are
-        still below 3 % decided.
-    """
-    rows = decided[np.isfinite(decided).all(axis=1)] if decided.size else decided
-    rows = rows[np.ptp(rows, axis=1) > 1e-6] if rows.size else rows
-    positive = float(times[1]) if len(times) > 1 else 1.0
-    if len(rows) == 0:
-        return positive, float(times[-1]) or 1.0
-    open_ = np.flatnonzero((rows > 0.03).any(axis=0))
-    last = min(int(open_[-1]) + 1, len(times) - 1) if len(open_) else len(times) - 1
-    done = np.flatnonzero((rows < rows[:, :1] - 0.01).any(axis=0))
-    first = max(int(done[0]) - 1, 1) if len(done) else 1
-    t_min = min(max(float(times[min(first, len(times) - 1)]), 1e-4), 0.5 * float(times[last]))
-    return t_min, float(times[last])
+def time_axis_of(tree: Any, clock: str, x0: float, x1: float) -> Axis:
+    """The axis of a tree's pictures, over the times that the live picture shows too."""
+    return Axis(clock, float(tree.t_min), float(tree.t_max), x0, x1)
 
 
 def _linear_ticks(low: float, high: float, about: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._axis import Axis, power_of_ten, time_span
+from ._axis import Axis, power_of_ten, time_axis_of
 from ._frame import LEFT, closing, heading, small, time_axis
 from ._svg import decimate, document, fit_text, number, polyline, tag, text_width
 from ._theme import DASHES, Theme, theme_named
@@ -51,8 +51,7 @@ def curves_svg(
     labels = [fit_text(curve.label, 12, 0.24 * width) for curve in curves]
     room = max([text_width(label, 12) for label in labels], default=0) + 52
     times = np.asarray(tree.times, dtype=np.float64)
-    t_min, t_max = time_span(times, np.asarray(tree.curves["decided"], dtype=np.float64))
-    axis = Axis(clock, t_min, t_max, LEFT + 34, width - room)
+    axis = time_axis_of(tree, clock, LEFT + 34, width - room)
     scale = _Scale(lowest_shown(tree.eps), 56.0, HEIGHT)
     windows = shown_windows(tree, curves)
     parts = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._axis import Axis, time_span
+from ._axis import Axis
 from ._frame import LEFT, closing, heading, time_axis
 from ._svg import document, fit_text, number, tag, text_width
 from ._theme import Theme, theme_named, to_hex, tree_colours
@@ -54,7 +54,7 @@ def dendrogram_svg(
     rows = _rows(view, parents)
     names = [_row_name(view, row, 0.3 * width) for row in rows]
     room = max(text_width(name, 12.5) for name in names) + 30
-    t_min, t_max = _span(view)
+    t_min, t_max = _span(tree, view)
     axis = Axis(clock, t_min, t_max, LEFT, width - room)
     top = 58.0
     heights = _heights(view, parents, rows, top)
@@ -116,12 +116,11 @@ def _heights(view: TreeView, parents: dict[int, int], rows: list[_Row], top: flo
     return heights
 
 
-def _span(view: TreeView) -> tuple[float, float]:
-    t_min, t_max = time_span(view.times, view.decided)
+def _span(tree: Any, view: TreeView) -> tuple[float, float]:
     ends = [end for end, _ in view.plateaus.values() if np.isfinite(end)]
     starts = [start for _, start in view.plateaus.values() if np.isfinite(start) and start > 0]
     # The root's bar needs room to the left of its end.
-    return min([t_min, *starts]), max(t_max, 1.15 * max(ends, default=0.0))
+    return min([float(tree.t_min), *starts]), max(float(tree.t_max), 1.15 * max(ends, default=0.0))
 
 
 def _edges(view: TreeView, axis: Axis, vertex: int) -> tuple[float, float]:

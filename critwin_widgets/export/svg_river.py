@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ._axis import Axis, time_span
+from ._axis import Axis, time_axis_of
 from ._features_panel import features_panel, guides, read_features
 from ._frame import LEFT, closing, heading, time_axis
 from ._labels_layout import Placed, plateau_labels
@@ -48,8 +48,7 @@ def river_svg(
     names = [fit_text(view.labels[k], 12.5, 0.26 * width) for k in view.order]
     label_room = max(text_width(name, 12.5) for name in names) + 46 + (thumbs.size + 8 if thumbs.some else 0)
     features = read_features(tree)
-    t_min, t_max = time_span(view.times, np.concatenate([view.decided, features.decided]))
-    axis = Axis(clock, t_min, t_max, LEFT, width - label_room - 16)
+    axis = time_axis_of(tree, clock, LEFT, width - label_room - 16)
     top, height = 54.0, min(130.0 + 25 * count, 600.0) if count > 1 else 60.0
     river = river_layout(view, axis, colours, top, height)
     features_top = top + height + 36

@@ -17,6 +17,7 @@ from critwin_widgets.theory import MixtureTree, mixture_tree
 from ._base import Choice, Number, StaticPicture, TraitValueError
 from ._contract import CLOCKS, EPS_RANGE
 from ._explorer_words import feature_table
+from ._follow import Follower
 from ._free import free
 from ._grouping import grouped_by
 from .hierarchy_tree import HierarchyTree
@@ -201,7 +202,6 @@ class Explorer(StaticPicture, ipywidgets.VBox):
             min=-2.3,
             max=-0.3,
             step=0.01,
-            continuous_update=False,  # or it would answer every value set here with a rounded one
             description="ε",
             readout_format=".3f",
             style=narrow,
@@ -213,30 +213,22 @@ class Explorer(StaticPicture, ipywidgets.VBox):
         self._about = ipywidgets.HTML()
 
     def _listen(self) -> None:
-        self._eps_box.value = self.eps
+        self._eps_box.value = float(np.clip(self.eps, 10**-2.3, 10**-0.3))
         self._clock_box.value = self.clock
         self._preset_box.observe(lambda change: self._chosen(change["new"]), "value")
         self._feature_box.observe(lambda change: self.set_trait("feature", change["new"] or ""), "value")
         self._clock_box.observe(lambda change: self.set_trait("clock", change["new"]), "value")
-        self._eps_box.observe(lambda change: self._slid(change["new"]), "value")
+        self._follower = Follower(self._eps_box, 0.01, self._slid, lambda value: float(np.log10(value)))
         self.observe(self._on_eps, "eps")
         self.observe(lambda change: setattr(self._clock_box, "value", change["new"]), "clock")
         self.observe(self._on_feature, "feature")
         self.observe(self._on_preset, "preset")
 
-    _following = False
-
     def _slid(self, value: float) -> None:
-        if not self._following:
-            self.eps = value
+        self.eps = value
 
     def _on_eps(self, change: Any) -> None:
-        # The slider holds rounded values inside its own range; it follows here without answering.
-        self._following = True
-        try:
-            self._eps_box.value = float(np.clip(change["new"], 10**-2.3, 10**-0.3))
-        finally:
-            self._following = False
+        self._follower.put(float(np.clip(change["new"], 10**-2.3, 10**-0.3)))
         self._show_about()
 
     def _on_feature(self, change: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 from bqplot.figure import Figure
 
-from critwin_widgets.export._axis import Axis, time_span
+from critwin_widgets.export._axis import Axis, time_axis_of
 from critwin_widgets.export.curve_data import SeparationCurve, separation_curves, shown_windows
 from critwin_widgets.export.svg_curves import curve_words, curves_svg
 from critwin_widgets.theory import MixtureTree, mixture_tree
@@ -19,6 +19,7 @@ from critwin_widgets.theory import MixtureTree, mixture_tree
 from ._base import Choice, Number, StaticPicture, TraitValueError, check_keywords
 from ._contract import CLOCKS, EPS_RANGE, THEMES
 from ._curve_marks import SAMPLES, CurveMarks, line_colours
+from ._follow import Follower
 from ._free import free
 from ._static_hider import StaticHider
 
@@ -88,7 +89,6 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
     """
 
     _marks: CurveMarks | None = None
-    _following = False
 
     def __init__(self, tree: Any, subsets: Iterable[Any] | None = None, **options: Any) -> None:
         check_keywords("SeparationCurves", options, _OPTIONS)
@@ -108,15 +108,14 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
             animation_duration=0,
         )
         # A slider under the axis, with the same margins: a handle for the cursor that a keyboard can move.
-        # Not continuous: such a slider answers every value set here with the value rounded to its steps.
         self._slider = ipywidgets.FloatSlider(
-            0.0, min=0.0, max=1.0, step=0.002, readout=False, description="time", continuous_update=False,
+            0.0, min=0.0, max=1.0, step=0.002, readout=False, description="time",
             style={"description_width": "44px"}, layout=ipywidgets.Layout(width="calc(100% - 52px)"),
         )  # fmt: skip
         self._readout = ipywidgets.HTML()
         children = [self._heading, self._legend, self._figure, self._slider, self._readout, StaticHider()]
         super().__init__(children=children, **options)
-        self._slider.observe(self._slid, "value")
+        self._follower = Follower(self._slider, 0.002, self._slid)
         self._rebuild()
 
     @property
@@ -214,8 +213,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         return wanted
 
     def _new_axis(self) -> Axis:
-        t_min, t_max = time_span(np.asarray(self._tree.times), np.asarray(self._tree.curves["decided"]))
-        return Axis(self.clock, t_min, t_max, 0.0, 1.0)
+        return time_axis_of(self._tree, self.clock, 0.0, 1.0)
 
     def _rebuild(self) -> None:
         old, buttons = self._marks, self._legend.children
@@ -257,16 +255,11 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         elif self.selected == subset:
             self.selected = ()
 
-    def _slid(self, change: Any) -> None:
-        if not self._following:
-            self.time = self._axis.t(change["new"])
+    def _slid(self, place: float) -> None:
+        self.time = self._axis.t(place)
 
     def _read_out(self) -> None:
-        self._following = True  # the slider follows the trait here, and must not answer it with a rounded value
-        try:
-            self._slider.value = 0.0 if self.time is None else float(self._axis.x(self.time))
-        finally:
-            self._following = False
+        self._follower.put(0.0 if self.time is None else float(self._axis.x(self.time)))
         if self.time is None:
             words = curve_words(self._tree, self._curves, shown_windows(self._tree, self._curves))
             self._readout.value = f"<small>{escape(words)}</small>"

@@ -143,7 +143,11 @@ BAD = {
         "class 'z' has 1 example",
     ),
     "length": (lambda X, y: (X, y[:-1]), {}, "y has 99 labels in 'class' but X has 100 rows"),
-    "type": (lambda X, y: (X, y), {"covariance_type": "tide"}, "covariance_type must be .*not 'tide'; did you mean 'tied'"),
+    "type": (
+        lambda X, y: (X, y),
+        {"covariance_type": "tide"},
+        "covariance_type must be .*not 'tide'; did you mean 'tied'",
+    ),
     "shrinkage": (lambda X, y: (X, y), {"shrinkage": 1.5}, r"shrinkage is 1.5; a number must lie in \[0, 1\]"),
     "shrinkage name": (lambda X, y: (X, y), {"shrinkage": "ledoit"}, "not 'ledoit'; did you mean 'ledoit_wolf'"),
     "text": (lambda X, y: (np.full((100, 4), "x"), y), {}, "X must hold numbers"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from critwin_widgets.export._axis import Axis, time_span
+from critwin_widgets.export._axis import Axis, time_axis_of
 from critwin_widgets.export._river_layout import gap_sizes, gradient_stops, river_layout
 from critwin_widgets.export._svg import decimate, fit_text, number, spread, text_width
 from critwin_widgets.export._theme import DARK, LIGHT, contrast, text_on, to_hex, to_oklab, tree_colours
@@ -68,12 +68,12 @@ def test_tick_values_are_where_they_say():
         assert x == pytest.approx(float(axis.x(0.5 * np.log1p(float(label) ** 2))), abs=1e-6)
 
 
-def test_the_span_holds_everything_that_happens():
-    times = np.linspace(0, 10, 101)
-    decided = np.stack([1 / (1 + np.exp(4 * (times - 5))), np.full(101, np.nan), np.ones(101)])
-    t_min, t_max = time_span(times, decided)
-    assert 5.5 < t_max < 7
-    assert 0 < t_min < 5
+def test_the_axis_holds_everything_that_happens(scene_tree):
+    axis = time_axis_of(scene_tree, "t", 0.0, 1.0)
+    decided = np.nan_to_num(scene_tree.curves["decided"].values)
+    assert (decided[:, scene_tree.times > axis.t_max] < 0.02).all()
+    for half in scene_tree.features["half_time"].values:
+        assert axis.t_min < half < axis.t_max
 
 
 def test_spread_keeps_order_distance_and_bounds():

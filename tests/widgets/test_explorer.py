@@ -54,6 +54,14 @@ def test_each_change_is_told_once(explorer):
     assert explorer.time == 1.23456789
 
 
+def test_a_rounded_answer_of_the_slider_is_not_a_move(explorer):
+    explorer.eps = 0.12345
+    explorer._eps_box.value = 10 ** (round(np.log10(0.12345) * 100) / 100)  # as the slider in the page does
+    assert explorer.eps == 0.12345
+    explorer._eps_box.value *= 10**0.01  # one press of an arrow key
+    assert explorer.eps == explorer._eps_box.value
+
+
 def test_controls_set_the_traits_and_follow_them(explorer):
     explorer._eps_box.value = 0.25
     assert explorer.river.eps == 0.25

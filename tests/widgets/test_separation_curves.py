@@ -88,6 +88,16 @@ def test_the_slider_moves_the_time_and_follows_it(curves):
     assert curves.time is None
 
 
+def test_a_rounded_answer_of_the_slider_is_not_a_move(curves):
+    curves.time = 3.2198765
+    place = curves._slider.value
+    curves._slider.value = round(place / 0.002) * 0.002  # as the slider in the page does
+    assert curves.time == 3.2198765
+    curves._slider.value += 0.002  # one press of an arrow key
+    assert curves.time != 3.2198765
+    assert curves.time == pytest.approx(curves._axis.t(curves._slider.value))
+
+
 def test_selection_brings_a_curve_forward_and_back(curves, tree):
     curves._legend.children[0].value = True
     assert curves.selected == curves.curves[0].subset
