@@ -243,6 +243,7 @@ function attachKeys(view: View, zoomer: Zoomer, signal: AbortSignal): void {
       if (!ours) return;
       event.preventDefault();
       event.stopPropagation();
+      view.flush();
     },
     { signal },
   );

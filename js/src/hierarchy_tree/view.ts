@@ -119,8 +119,17 @@ export class View {
     this.saver.ask();
   }
 
+  /** The end of a gesture: draw and save what is still pending, now. */
   settle(): void {
+    this.flush();
     this.saver.flush();
+  }
+
+  /** Draw now what was asked for, as an answer to a single key or click. */
+  flush(): void {
+    if (this.dirty === 0) return;
+    this.frames.cancel();
+    this.draw();
   }
 
   ask(what: number): void {
