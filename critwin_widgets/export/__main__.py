@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from html import unescape
 from itertools import pairwise
 from typing import Any
 
@@ -12,15 +14,22 @@ from critwin_widgets.export.html import as_text, execute_notebook, is_still, rea
 
 
 def decision_tables(node: Any) -> list[str]:
-    """The text that travels with each widget in an executed notebook, in order, without repeats."""
+    """The text that travels with each widget in an executed notebook, titled, in order, without repeats."""
     tables: list[str] = []
+    seen: set[str] = set()
     for cell in node.cells:
         outputs = cell.get("outputs", [])
         for still, view in pairwise(outputs):
             text = as_text(still.get("data", {}).get("text/plain", ""))
-            if is_still(still) and VIEW_MIME in view.get("data", {}) and text not in tables:
-                tables.append(text)
+            if is_still(still) and VIEW_MIME in view.get("data", {}) and text not in seen:
+                seen.add(text)
+                tables.append("\n".join([*_heading(still), text]))
     return tables
+
+
+def _heading(still: Any) -> list[str]:
+    found = re.search("<title>(.*?)</title>", as_text(still["data"].get("image/svg+xml", "")), re.DOTALL)
+    return [f"=== {unescape(found[1])} ==="] if found else []
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -96,7 +96,12 @@ def execute_notebook(node: NotebookNode, folder: Path, timeout: int = 600) -> No
     """
     nbclient = _needs("nbclient")
     client = nbclient.NotebookClient(
-        node, timeout=timeout, store_widget_state=True, resources={"metadata": {"path": str(folder)}}
+        node,
+        timeout=timeout,
+        store_widget_state=True,
+        resources={"metadata": {"path": str(folder)}},
+        # The kernel listens on this machine only; its warning about that would stand among the results.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     return client.execute()
 

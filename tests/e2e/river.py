@@ -21,6 +21,8 @@ class River:
         self.sentence = self.root.locator(".cw-say")
         self.census = self.root.locator(".cw-census")
         self.streams = self.root.locator(".cw-stream")
+        # The streams' names at the data end; each can be clicked.
+        self.ends = self.root.locator(".cw-end .cw-end-label")
         self.items = self.root.get_by_role("treeitem")
 
     def item(self, label: str) -> Locator:

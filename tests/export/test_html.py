@@ -51,7 +51,7 @@ def still(text: str = "table") -> Any:
     picture = base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode()
     data = {
         "text/html": f'<img class="critwin-static" alt="river" src="data:image/svg+xml;base64,{picture}">',
-        "image/svg+xml": "<svg/>",
+        "image/svg+xml": "<svg><title>A &amp; B</title></svg>",
         "text/plain": text,
     }
     return new_output("display_data", data)
@@ -199,4 +199,4 @@ def test_executing_runs_the_notebook_where_it_is(tmp_path: Path) -> None:
 
 def test_tables_are_printed_once_each() -> None:
     node = notebook(still("first"), view("tree"), still("second"), view("box"), still("first"), view("tree"))
-    assert decision_tables(node) == ["first", "second"]
+    assert decision_tables(node) == ["=== A & B ===\nfirst", "=== A & B ===\nsecond"]
