@@ -37,10 +37,10 @@ def separation(survey: Survey, pairs: Estimate, subsets: list[tuple[int, ...]]) 
     if proper:
         a = np.stack([subset_weights(survey.mixture, subsets[m]) for m in proper], axis=1)
         b = np.stack([subset_weights(survey.mixture, tuple(set(everything) - set(subsets[m]))) for m in proper], axis=1)
-        found = survey.overlaps(a, b)
+        found, ceiling = survey.overlaps_with_ceiling(a, b)
         for side, array in sides.items():
             array[:, proper] = getattr(found, side)
-        certified[:, proper] = found.value if found.method == EXACT else np.exp(survey.brackets(a, b)[1])
+        certified[:, proper] = ceiling
         overlap = Estimate(**sides, method=found.method)
     else:
         overlap = Estimate(**sides, method=EXACT)

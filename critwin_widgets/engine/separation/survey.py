@@ -60,16 +60,20 @@ class Survey:
 
     def overlaps(self, a: SubsetWeights, b: SubsetWeights) -> Estimate:
         """Return `O(P, Q)`, `(T, M)`, for normalised weights `a`, `b` `(K, M)` of `M` pairs."""
+        return self.overlaps_with_ceiling(a, b)[0]
+
+    def overlaps_with_ceiling(self, a: SubsetWeights, b: SubsetWeights) -> tuple[Estimate, Curves]:
+        """Return `overlaps(a, b)` and the upper bound that closed forms prove, `(T, M)` each."""
         if self.line is not None:
             value = line.overlap_on_line(*self.line, a, b)
-            return Estimate(value, value, value, EXACT)
+            return Estimate(value, value, value, EXACT), value
         log_low, log_high = self.brackets(a, b)
         low, high = np.exp(log_low), np.exp(log_high)
         if self.method == CERTIFIED:
             # The geometric mean is the natural centre of a bracket that spans decades.
-            return Estimate(np.exp((log_low + log_high) / 2), low, high, CERTIFIED)
+            return Estimate(np.exp((log_low + log_high) / 2), low, high, CERTIFIED), high
         mean, error = overlap_estimates(self.draws, self.noise, a, b)
-        return within_bracket(mean, error, low, high, self.n)
+        return within_bracket(mean, error, low, high, self.n), high
 
     def pair_overlaps(self) -> Estimate:
         """Return `O(p_t^i, p_t^j)` of all pairs, `(T, K, K)`."""
