@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from critwin_widgets.adapters import digits, hierarchy, penguins, scenes
+from critwin_widgets.theory import mixture_tree
 
 
 def test_penguins_are_the_complete_birds_standardised():
@@ -73,6 +74,22 @@ def test_hierarchy_has_a_level_per_coordinate():
     np.testing.assert_allclose(np.abs(means), np.tile([5e5, 500, 0.5], (8, 1)))
     assert mixture.features["level 1"] == ("left",) * 4 + ("right",) * 4
     assert mixture.features["level 3"] == ("left", "right") * 4
+
+
+def test_species_are_decided_before_sex():
+    half = mixture_tree(penguins().mixture()).features["half_time"]
+    assert float(half.sel(feature="species")) == pytest.approx(0.46, abs=0.02)
+    assert float(half.sel(feature="sex")) == pytest.approx(0.12, abs=0.02)
+
+
+def test_scenes_certify_backgrounds_first_and_everything_later():
+    tree = mixture_tree(scenes(1).mixture(), 0.1)
+    assert [node.label for node in tree.nodes[1:] if len(node.subset) > 1] == ["sand", "sea"]
+    assert len(tree.at_eps(0.3).nodes) == 15
+
+
+def test_the_hierarchy_is_certified_whole():
+    assert len(mixture_tree(hierarchy(n=1).mixture(), 0.1).nodes) == 15
 
 
 def test_samples_depend_on_the_seed_only():
