@@ -84,6 +84,18 @@ describe("the widget", () => {
     document.body.removeEventListener("keydown", heard);
   });
 
+  it("selects by a click on a label at the data end", async () => {
+    const { model } = show({ data: scenes() });
+    all(".cw-end-label")[7]!.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+    await frame();
+    expect(model.get("selected")).toEqual([7]);
+    expect(el.querySelector<HTMLElement>(".cw-inspector")!.hidden).toBe(false);
+    expect(text(".cw-inspector strong")).toBe("sea · square · dash");
+    el.querySelector<HTMLButtonElement>("[aria-label='Let go of the selection']")!.click();
+    await frame();
+    expect(el.querySelector<HTMLElement>(".cw-inspector")!.hidden).toBe(true);
+  });
+
   it("moves time by keys, towards the data on the right", async () => {
     const { model } = show({ data: scenes(), time: 2.6 });
     press(item("sand"), "]");

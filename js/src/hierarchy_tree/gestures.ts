@@ -136,15 +136,14 @@ function attachItems(view: View, signal: AbortSignal): void {
     const id = vertexUnder(event);
     if (id !== null) toggle(view, id);
   });
-  on("focusin", (event) => {
-    const id = vertexUnder(event);
-    view.focus = id;
+  // On the stage: browsers make an <svg> that listens for focus a place to focus.
+  const { stage } = view.chrome;
+  const focused = (event: Event) => {
+    view.focus = event.type === "focusin" ? vertexUnder(event) : null;
     view.ask(MARK);
-  });
-  on("focusout", () => {
-    view.focus = null;
-    view.ask(MARK);
-  });
+  };
+  stage.addEventListener("focusin", focused, { signal });
+  stage.addEventListener("focusout", focused, { signal });
 }
 
 function unhover(view: View): void {
