@@ -1,7 +1,7 @@
 """Data sets the quickstart looks at; nothing is fetched, each comes with a package or is drawn here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .sklearn import from_sklearn
 PENGUIN_COLUMNS = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DataSet:
     """Examples, their labels, and how to turn them into a mixture.
 
@@ -34,7 +34,11 @@ class DataSet:
     columns: tuple[str, ...]
     image_shape: tuple[int, ...] | None
     description: str
-    _build: Callable[[], GaussianMixture] = field(repr=False)
+    _build: Callable[[], GaussianMixture]
+
+    def __repr__(self) -> str:
+        rows, columns = self.X.shape
+        return f"DataSet({self.name!r}, {rows} × {columns}, labels {', '.join(self.y)}): {self.description}"
 
     def mixture(self) -> GaussianMixture:
         """The mixture this data set stands for: fitted, or exact where the generator is known."""

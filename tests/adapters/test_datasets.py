@@ -17,6 +17,11 @@ def test_penguins_are_the_complete_birds_standardised():
     assert tuple(mixture.features) == ("species", "sex")
 
 
+def test_a_data_set_says_what_it_is_in_a_line():
+    assert repr(penguins()).startswith("DataSet('penguins', 333 × 4, labels species, sex): 333 Palmer penguins")
+    assert len(repr(scenes(3))) < 200
+
+
 def test_digits_have_one_component_each():
     data = digits()
     assert data.X.shape == (1797, 64)
