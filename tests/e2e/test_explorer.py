@@ -81,7 +81,7 @@ def test_numbers_set_in_the_kernel_come_back_unrounded(river: River, kernel: Ker
 
 
 def test_a_selection_reaches_every_part(river: River, kernel: Kernel) -> None:
-    river.ends.last.click()
+    river.click(river.items.last)
     river.settle()
     assert len(kernel.value("explorer.selected")) == 1
     assert in_step(kernel, "selected")

@@ -70,7 +70,7 @@ def test_the_trees_are_live(page: Page) -> None:
     assert river.time() < before
     river.set_eps_by_mouse(0.95)
     expect(river.census).to_contain_text("5 of 5")
-    river.items.nth(1).click()
+    river.click(river.items.nth(1))
     expect(river.root.locator("[role=treeitem][aria-selected=true]")).to_have_count(1)
 
 

@@ -107,7 +107,7 @@ def test_the_time_cursor_follows_the_keyboard(river: River, kernel: Kernel) -> N
 
 def test_selecting_by_mouse_reaches_the_kernel_and_the_curves(river: River, kernel: Kernel) -> None:
     leaf = river.items.last
-    leaf.click()
+    river.click(leaf)
     expect(leaf).to_have_attribute("aria-selected", "true")
     wait_for_kernel(kernel, "len(river.selected) == 1 and curves.selected == river.selected")
     chosen = kernel.value("river.selected")

@@ -30,7 +30,7 @@ def test_hostile_labels_are_inert(open_desk: Callable[..., Desk], lab: LabServer
     desk.run_all()
     river = River(desk.cell(1))
     river.items.nth(1).hover()
-    river.items.nth(2).click()
+    river.click(river.items.nth(2))
     expect(river.root.locator(".cw-title")).to_have_text(HOSTILE)
     desk.picture("hostile")
     desk.cell(2)

@@ -66,7 +66,7 @@ def test_every_river_is_live(ran: Desk, index: int) -> None:
     river.drag_cursor(70)
     river.settle()
     assert river.time() < before
-    river.ends.last.click()
+    river.click(river.items.last)
     expect(river.root.locator("[role=treeitem][aria-selected=true]")).to_have_count(1)
     ran.picture(f"quickstart-{index}")
     ran.watch.verify()
