@@ -25,8 +25,7 @@ def merge_times(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> 
     for i in range(count):
         for j in range(i + 1, count):
             found = crossing(times, overlaps[:, i, j], 1.0 - levels)
-            # NaN: within the level from the start. Infinite: beyond the grid, hence after all others.
-            merged[:, i, j] = merged[:, j, i] = np.nan_to_num(found, nan=0.0, posinf=2 * times[-1])
+            merged[:, i, j] = merged[:, j, i] = np.nan_to_num(found, nan=0.0)  # NaN: within it from the start
     return merged
 
 

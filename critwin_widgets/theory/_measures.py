@@ -90,8 +90,13 @@ def eps_stars(measured: Separation) -> tuple[list[Estimate], np.ndarray]:
         )
         for m in range(count)
     ]
-    proven = [eps_star(measured.certified_within[:, m], measured.certified_overlap[:, m]) for m in range(count)]
-    return found, np.array(proven)
+    proven = np.array(
+        [eps_star(measured.certified_within[:, m], measured.certified_overlap[:, m]) for m in range(count)]
+    )
+    for m in np.flatnonzero(~overlap.value.any(0)):
+        # Nothing lies outside the whole mixture, and late enough its components agree: a vertex at every eps.
+        found[m], proven[m] = Estimate(0.0, 0.0, 0.0, EXACT), 0.0
+    return found, proven
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,4 +176,4 @@ def end_times(times: np.ndarray, within: np.ndarray, levels: np.ndarray) -> np.n
     """Return `T_end` at each eps from the largest distance inside a subset; 0 for one component."""
     if not within.any():
         return np.zeros(len(levels))
-    return np.nan_to_num(crossing(times, 1.0 - within, 1.0 - levels), nan=0.0, posinf=np.inf)
+    return np.nan_to_num(crossing(times, 1.0 - within, 1.0 - levels), nan=0.0)

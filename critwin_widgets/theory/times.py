@@ -81,17 +81,18 @@ def time_grid(mixture: GaussianMixture) -> np.ndarray:
 def crossing(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Return where a non-decreasing overlap curve `(T,)` crosses each level `(L,)`, as OU times.
 
-    NaN where the curve starts above the level, infinity where it ends below it. Interpolation is
-    linear between `ln sigma` and the log of the distance at which two unit Gaussians overlap as
-    much: for a pair of Gaussians that is nearly a straight line.
+    NaN where the curve starts above the level. Interpolation is linear between `ln sigma` and the
+    log of the distance at which two unit Gaussians overlap as much: for a pair of Gaussians that is
+    nearly a straight line. Beyond the last time the distance falls as `1 / sigma`, as it does once
+    the noise is wider than everything else.
     """
     curve = np.maximum.accumulate(overlaps)
     place = np.log(clock.to_sigma(times) ** 2 + clock.to_sigma(times[1]) ** 2)
     heights, wanted = -np.log(gap_of(curve)), -np.log(gap_of(np.asarray(levels)))
-    found = np.interp(wanted, heights, place)
+    found = np.interp(wanted, heights, place) + 2.0 * np.maximum(wanted - heights[-1], 0.0)
     sigma2 = np.maximum(np.exp(found) - clock.to_sigma(times[1]) ** 2, 0.0)
     result = 0.5 * np.log1p(sigma2)
-    return np.where(levels < curve[0], np.nan, np.where(levels > curve[-1], np.inf, result))
+    return np.where(levels < curve[0], np.nan, result)
 
 
 def gap_of(overlaps: np.ndarray) -> np.ndarray:

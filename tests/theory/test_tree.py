@@ -42,7 +42,8 @@ def test_a_three_level_hierarchy_has_exactly_its_fifteen_vertices(reach):
     assert len(tree.nodes) == len(tree.vertices) == 15
     assert len(tree.windows) == 14
     assert tree.unique
-    assert all(v.certificate == "certified" for v in tree.nodes)
+    assert tree.nodes[0].certificate == "exact"
+    assert all(v.certificate == "certified" for v in tree.nodes[1:])
     assert all(w.status == "window" and w.t_after.value < w.t_before.value for w in tree.windows)
     halves = [float(tree.features.sel(feature=name)["half_time"]) for name in ("first", "second", "third")]
     assert halves == sorted(halves, reverse=True)
@@ -156,7 +157,7 @@ def test_every_number_says_how_it_is_known():
     loose = mixture_tree(plane(kind="diag"), 0.45)
     assert {v.certificate for v in loose.nodes[1:]} <= {"certified", "estimated"}
     assert {v.certificate for v in loose.vertices} >= {"none"} or len(loose.nodes) == len(loose.vertices)
-    for vertex in loose.nodes:
+    for vertex in loose.nodes[1:]:
         assert (vertex.certificate == "certified") == (vertex.eps_certified <= 0.45)
 
 
@@ -250,3 +251,16 @@ def test_folding_removes_only_what_is_not_later_and_not_kept():
     assert (0, 1) not in folded
     assert (2, 3) in folded
     assert (0, 1) in fold(family, lambda s, children: (halves[s], 0.0), {(0, 1)})
+
+
+@pytest.mark.parametrize("eps", [1e-6, 1e-3, 0.004])
+def test_the_whole_mixture_is_a_vertex_at_every_eps(eps):
+    mixture = plane(1)
+    tree = mixture_tree(mixture, eps)
+    root = tree.nodes[0]
+    assert root.subset == tuple(range(6))
+    assert root.eps_star.value == 0
+    # Far out every pair's distance is its mean difference over sigma.
+    widest = max(np.linalg.norm(a - b) for a, b in itertools.combinations(np.asarray(mixture.means), 2))
+    expected = math.log(widest / (eps * math.sqrt(2 * math.pi)))
+    assert root.plateau_end.value == pytest.approx(expected, abs=0.02)
