@@ -20,6 +20,18 @@ const common = {
   logLevel: "warning",
 };
 
+/** The finished stylesheet as a string: `import css from "….css"` in a script. */
+const cssAsText = {
+  name: "css-as-text",
+  setup(plugins) {
+    plugins.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const sheet = { bundle: true, minify: true, charset: "utf8", write: false };
+      const done = await build({ ...sheet, entryPoints: [path], logLevel: "warning" });
+      return { contents: done.outputFiles[0].text, loader: "text" };
+    });
+  },
+};
+
 /** @type {import("esbuild").BuildOptions[]} */
 const targets = [
   {
@@ -39,7 +51,7 @@ const targets = [
     // (module scripts do not load from file:// in every browser).
     format: "iife",
     globalName: "critwin",
-    loader: { ".css": "text" },
+    plugins: [cssAsText],
     entryPoints: [join(here, "src/standalone.ts")],
     outfile: join(out, "standalone.js"),
   },
