@@ -142,7 +142,8 @@ export function drawWindow(
     .attr("height", frame.curvesBottom - frame.top + 8);
   picture.band
     .selectAll<SVGTextElement, Window>("text")
-    .data(bands.filter((w) => x1(w) > x0(w)))
+    // No words where the panel's heading leaves no room for them.
+    .data(bands.filter((w) => x1(w) > x0(w) && frame.right - frame.left > 360))
     .join("text")
     .attr("y", frame.curvesTop - 8)
     .attr("text-anchor", "middle")
