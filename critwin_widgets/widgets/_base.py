@@ -6,7 +6,7 @@ import base64
 import math
 from difflib import get_close_matches
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
@@ -107,13 +107,15 @@ class StaticPicture:
     `static_text`.
     """
 
-    def static_svg(self) -> str:
-        """The picture as self-contained SVG."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    def static_text(self) -> str:
-        """The picture in words: what is decided when."""
-        raise NotImplementedError
+        def static_svg(self) -> str:
+            """The picture as self-contained SVG."""
+            ...
+
+        def static_text(self) -> str:
+            """The picture in words: what is decided when."""
+            ...
 
     def static_bundle(self) -> dict[str, str]:
         """The picture as a MIME bundle: an image with the words as its alternative text, SVG, and text."""
