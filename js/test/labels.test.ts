@@ -40,7 +40,7 @@ describe.each(all)("labels of %s at %i px", (_, width, tree) => {
       right,
       measure: roughMeasure,
       thumbs: tree.thumbnails !== null,
-      rootText: "nothing decided",
+      rootText: "nothing decided yet",
       folded: () => false,
     });
     for (const [a, b] of pairwise(labels.map((l) => l.box))) expect(overlaps(a, b)).toBe(false);

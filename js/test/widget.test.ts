@@ -47,7 +47,7 @@ describe("the widget", () => {
   it("is a tree to assistive technology: levels, positions, names, one tab stop", () => {
     show({ data: scenes(), eps: 0.1 });
     expect(items()).toHaveLength(15);
-    expect(item("nothing decided").getAttribute("aria-level")).toBe("1");
+    expect(item("nothing decided yet").getAttribute("aria-level")).toBe("1");
     expect(item("sand · disc").getAttribute("aria-level")).toBe("3");
     expect(item("sand · disc").getAttribute("aria-expanded")).toBe("true");
     expect(item("sea").getAttribute("aria-posinset")).toBe("2");
@@ -63,7 +63,7 @@ describe("the widget", () => {
     const { model } = show({ data: scenes(), eps: 0.1 });
     const heard = vi.fn();
     document.body.addEventListener("keydown", heard);
-    item("nothing decided").focus();
+    item("nothing decided yet").focus();
     expect(press(document.activeElement!, "ArrowRight").defaultPrevented).toBe(true);
     expect(document.activeElement).toBe(item("sand"));
     press(document.activeElement!, "ArrowDown");

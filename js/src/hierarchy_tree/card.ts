@@ -4,6 +4,7 @@ import { sayTime } from "../lib/clocks";
 import type { Clock } from "../lib/contract.gen";
 import { h } from "../lib/dom";
 import type { Tree, Vertex } from "./data";
+import { nameOf } from "./names";
 import type { ThumbSource } from "./thumbs";
 import { facts, status } from "./words";
 
@@ -59,12 +60,8 @@ export function fillCard(into: HTMLElement, options: CardOptions): void {
     "div",
     { class: "cw-card-head" },
     h("span", { class: "cw-swatch", style: `background:${colour}` }),
-    h("strong", {}, vertex.parent === -1 ? "nothing decided" : vertex.label),
-    h(
-      "span",
-      { class: "cw-card-note" },
-      `weight ${vertex.weight.toFixed(2)} · ${countWords(vertex)} · ${status(tree, vertex, t)}`,
-    ),
+    h("strong", {}, nameOf(vertex)),
+    h("span", { class: "cw-card-note" }, note(tree, vertex, t)),
   );
   into.replaceChildren(
     h("div", { class: "cw-card-top" }, head, portraits(options)),
@@ -72,8 +69,11 @@ export function fillCard(into: HTMLElement, options: CardOptions): void {
   );
 }
 
-function countWords(v: Vertex): string {
-  return v.subset.length === 1 ? "1 component" : `${v.subset.length} components`;
+function note(tree: Tree, v: Vertex, t: number): string {
+  const n = v.subset.length;
+  if (v.parent === -1) return n === 1 ? "the only component" : `all ${n} components`;
+  const count = n === 1 ? "1 component" : `${n} components`;
+  return `weight ${v.weight.toFixed(2)} · ${count} · ${status(tree, v, t)}`;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type WireInterval,
 } from "../lib/contract.gen";
 import { crossing, lerpAt, type Row } from "../lib/interp";
+import { shortLabel } from "./names";
 
 export type Interval = WireInterval;
 
@@ -115,14 +116,6 @@ function matrix(payload: Payload, name: keyof Payload, rows: number, columns: nu
   return array;
 }
 
-/** The part of a label that its parent's does not already say ("sand · disc" in "sand": "disc"). */
-export function shortLabel(label: string, parent: string | undefined): string {
-  if (parent === undefined || !label.includes(" · ")) return label;
-  const known = new Set(parent.split(" · "));
-  const fresh = label.split(" · ").filter((part) => !known.has(part));
-  return fresh.length > 0 ? fresh.join(" · ") : label;
-}
-
 function decodeVertices(payload: Payload, times: Row, epsGrid: Row): Vertex[] {
   const wire = payload.vertices;
   if (!Array.isArray(wire) || wire.length === 0) {
@@ -156,7 +149,7 @@ function decodeVertices(payload: Payload, times: Row, epsGrid: Row): Vertex[] {
   for (const v of vertices) {
     const parent = vertices[v.parent];
     v.depth = parent === undefined ? 0 : parent.depth + 1;
-    v.short = shortLabel(v.label, parent?.label);
+    v.short = shortLabel(v, parent, payload.components);
   }
   for (const v of vertices.slice(1).reverse()) {
     const parent = vertices[v.parent]!;

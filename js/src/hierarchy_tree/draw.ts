@@ -5,6 +5,7 @@ import type { Vertex } from "./data";
 import { type Bracket, bracketOf, type Region, regionOf } from "./geometry";
 import { type InnerLabel, innerLabels, type LeafLabel, leafLabels, namedEnds } from "./labels";
 import { bandPath, bundleAt, colourAt, type Stream } from "./layout";
+import { ROOT_NAME } from "./names";
 import type { Picture } from "./picture";
 import { plateauAt } from "./plateaus";
 import type { Scene } from "./scene";
@@ -141,7 +142,7 @@ export function drawInnerLabels(picture: Picture, scene: Scene, thumbs: ThumbSou
           right: frame.right,
           measure: settings.measure,
           thumbs: thumbs !== null,
-          rootText: tree.order.length === 1 ? "nothing to decide" : "nothing decided",
+          rootText: tree.order.length === 1 ? "nothing to decide" : ROOT_NAME,
           folded: (v) => settings.collapsed.has(v.id) || !scene.visible.includes(v),
         })
       : [];

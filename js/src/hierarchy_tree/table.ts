@@ -4,6 +4,7 @@ import type { Clock } from "../lib/contract.gen";
 import { h } from "../lib/dom";
 import { lerpAt } from "../lib/interp";
 import type { Tree, Vertex } from "./data";
+import { nameOf } from "./names";
 import { plateauAt } from "./plateaus";
 import { percent, probability, withBracket } from "./words";
 
@@ -45,11 +46,7 @@ export function makeTable(tree: Tree, t: number, eps: number, clock: Clock): HTM
     h(
       "tr",
       { "data-vertex": v.id },
-      h(
-        "th",
-        { scope: "row", style: `padding-left: ${8 + 14 * v.depth}px` },
-        v.parent === -1 ? `${v.label} (root)` : v.label,
-      ),
+      h("th", { scope: "row", style: `padding-left: ${8 + 14 * v.depth}px` }, nameOf(v)),
       ...cells(tree, v, t, eps, clock).map((text) => h("td", {}, text)),
     ),
   );

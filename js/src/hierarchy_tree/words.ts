@@ -3,6 +3,7 @@ import { CLOCKS, compact, sayTime } from "../lib/clocks";
 import type { Clock, Method, WireEstimate } from "../lib/contract.gen";
 import { lerpAt, type Row } from "../lib/interp";
 import { arrived, certificate, type Interval, type Tree, type Vertex } from "./data";
+import { nameOf } from "./names";
 import { census, criticalWindow, type Plateau, plateauAt } from "./plateaus";
 
 export interface Fact {
@@ -194,7 +195,7 @@ export function facts(tree: Tree, v: Vertex, t: number, eps: number, clock: Cloc
 
 /** One line for a screen reader standing on a vertex. */
 export function spoken(tree: Tree, v: Vertex, eps: number, clock: Clock): string {
-  const parts = [v.label, `weight ${v.weight.toFixed(2)}`];
+  const parts = [nameOf(v), `weight ${v.weight.toFixed(2)}`];
   if (v.children.length > 0) {
     const half = v.half === null ? "" : `, half decided at ${sayTime(v.half.value, clock)}`;
     parts.push(`splits in ${v.children.length}${half}`);
@@ -205,7 +206,6 @@ export function spoken(tree: Tree, v: Vertex, eps: number, clock: Clock): string
 
 /** Whether to call a vertex decided at `t`, for its card's subtitle. */
 export function status(tree: Tree, v: Vertex, t: number): string {
-  if (v.parent === -1) return "everything";
   const reached = arrived(tree, v, t);
   return reached >= 0.5 ? "decided at the cursor" : "not yet decided at the cursor";
 }
