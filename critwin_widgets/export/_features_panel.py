@@ -8,7 +8,8 @@ import numpy as np
 from ._axis import Axis
 from ._frame import LEFT, small
 from ._svg import Boxes, decimate, fit_text, number, polyline, tag, text_width
-from ._theme import DASHES, Theme
+from ._theme import Theme
+from .colours import feature_line
 
 HEIGHT = 72.0
 
@@ -36,7 +37,8 @@ def read_features(tree: Any) -> Features:
     names = [str(name) for name in np.asarray(data["feature"].values)]
     times = np.asarray(tree.times, dtype=np.float64)
     decided = np.asarray(data["decided"], dtype=np.float64).reshape(len(names), len(times))
-    keep = [j for j in range(len(names)) if np.ptp(decided[j]) > 1e-6]
+    # As in the live picture, so that a feature has the same place, and so the same line, in both.
+    keep = np.flatnonzero(np.asarray(data["chance"], dtype=np.float64).reshape(-1) < 1.0 - 1e-12)
     return Features(
         names=tuple(names[j] for j in keep),
         times=times,
@@ -68,12 +70,13 @@ def features_panel(features: Features, axis: Axis, theme: Theme, top: float) -> 
     x = np.asarray(axis.x(t))
     for j, name in enumerate(features.names):
         values = np.clip(np.interp(t, features.times, features.decided[j]), 0, 1)
+        colour, dash = feature_line(j, theme.scheme)
         line = {
             "d": polyline(decimate(np.column_stack([x, bottom - HEIGHT * values]))),
             "fill": "none",
-            "stroke": theme.lines[j % len(theme.lines)],
+            "stroke": colour,
             "stroke_width": "1.8",
-            "stroke_dasharray": DASHES[j % len(DASHES)],
+            "stroke_dasharray": dash,
         }
         parts.append(tag("path", line, tag("title", text=name)))
     return "".join(parts) + _names(features, axis, theme, bottom), bottom
@@ -83,7 +86,7 @@ def _names(features: Features, axis: Axis, theme: Theme, bottom: float) -> str:
     """Names beside the half-way marks, or at the data end where there is none, clear of each other."""
     boxes, parts = Boxes(), []
     for j, name in enumerate(features.names):
-        colour, shown = theme.lines[j % len(theme.lines)], fit_text(name, 13, 180)
+        colour, shown = feature_line(j, theme.scheme)[0], fit_text(name, 13, 180)
         marked = _on_axis(features.half[j], axis)
         x = float(axis.x(features.half[j])) if marked else axis.x1 - 12
         y = bottom - HEIGHT * (0.5 if marked else float(np.clip(features.decided[j, 0], 0, 1)))

@@ -7,8 +7,8 @@ import numpy as np
 from ._axis import Axis
 from ._river_layout import River
 from ._svg import Boxes, text_width
-from ._theme import to_hex
 from ._tree_view import TreeView
+from .colours import to_hex
 
 
 @dataclass(frozen=True)

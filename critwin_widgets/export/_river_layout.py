@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 
 from ._axis import Axis
-from ._theme import Theme, to_hex, tree_colours
+from ._theme import Theme
 from ._tree_view import TreeView
+from .colours import to_hex
 
 GAP_SHARE = 0.44
 """Share of the height that is open water between the streams at the data end."""
@@ -77,7 +78,7 @@ def river_layout(view: TreeView, axis: Axis, theme: Theme, top: float, height: f
         soft[:-1] = np.maximum(soft[:-1], 0.5 * doubt)
         soft[1:] = np.maximum(soft[1:], 0.5 * doubt)
     place = np.argsort(view.order)
-    vertex_colour = tree_colours(view.children, view.vertex_weights, theme)
+    vertex_colour = view.colours(theme.scheme)
     return River(
         x=x,
         t=t,

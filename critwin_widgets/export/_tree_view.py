@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from .colours import Scheme, tree_colours
+
 
 @dataclass(frozen=True)
 class TreeView:
@@ -42,6 +44,12 @@ class TreeView:
     def vertex_weights(self) -> list[float]:
         """Weight of every vertex."""
         return [float(self.weights[list(subset)].sum()) for subset in self.subsets]
+
+    def colours(self, scheme: Scheme) -> np.ndarray:
+        """OKLab colour of every vertex, ``(V, 3)``."""
+        place = {component: position for position, component in enumerate(self.order)}
+        spans = [(min(p), max(p)) for p in ([place[k] for k in subset] for subset in self.subsets)]
+        return tree_colours(self.children, spans, self.vertex_weights, scheme)
 
     def meeting(self, first: int, second: int) -> int | None:
         """The vertex whose split separates two components, or None where the tree never does."""

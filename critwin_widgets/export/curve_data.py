@@ -74,12 +74,14 @@ def separation_curves(tree: Any, subsets: Iterable[Any] | None = None) -> list[S
 
 
 def default_vertices(tree: Any) -> list[int]:
-    """The first few vertices below the root: whole levels first, heavy before light."""
-    depth = {0: 0}
-    for vertex in tree.vertices[1:]:
-        depth[vertex.id] = depth[vertex.parent] + 1
-    ranked = sorted(tree.vertices[1:], key=lambda v: (depth[v.id], -v.weight, v.id))
-    return sorted(v.id for v in ranked[:MOST])
+    """The root's children, the heaviest where there are many, and further levels as long as they fit whole."""
+    chosen: list[int] = []
+    level = list(tree.vertices[0].children)
+    while level and (not chosen or len(chosen) + len(level) <= MOST):
+        heavy = sorted(level, key=lambda i: (-tree.vertices[i].weight, i))
+        chosen += heavy[:MOST]
+        level = [child for i in level for child in tree.vertices[i].children]
+    return sorted(chosen)
 
 
 def vertex_of(tree: Any, subset: Any) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 from ._axis import Axis, power_of_ten, time_axis_of
 from ._frame import LEFT, closing, heading, small, time_axis
 from ._svg import decimate, document, fit_text, number, polyline, tag, text_width
-from ._theme import DASHES, Theme, theme_named
+from ._theme import Theme, theme_named
+from .colours import colours_of, dash, line_ink
 from .curve_data import SeparationCurve, Window, lowest_shown, separation_curves, shown_windows
 
 HEIGHT = 280.0
@@ -52,6 +53,8 @@ def curves_svg(
     room = max([text_width(label, 12) for label in labels], default=0) + 52
     times = np.asarray(tree.times, dtype=np.float64)
     axis = time_axis_of(tree, clock, LEFT + 34, width - room)
+    water = colours_of(tree, colours.scheme)
+    inks = [line_ink(water[curve.vertex], colours.background) for curve in curves]
     scale = _Scale(lowest_shown(tree.eps), 56.0, HEIGHT)
     windows = shown_windows(tree, curves)
     parts = [
@@ -59,8 +62,8 @@ def curves_svg(
         _windows(windows, axis, scale, colours),
         _grid(axis, scale, colours),
         _thresholds(tree.eps, axis, scale, colours),
-        *(_curve(curve, j, times, axis, scale, colours) for j, curve in enumerate(curves)),
-        _legend(curves, labels, times, tree.eps, axis, scale, colours),
+        *(_curve(curve, j, times, axis, scale, inks[j]) for j, curve in enumerate(curves)),
+        _legend(curves, labels, times, tree.eps, axis, scale, inks, colours),
         time_axis(axis, colours, scale.bottom),
     ]
     words = curve_words(tree, curves, windows)
@@ -142,8 +145,7 @@ def _windows(windows: list[Window], axis: Axis, scale: _Scale, theme: Theme) -> 
     return "".join(parts)
 
 
-def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale: _Scale, theme: Theme) -> str:
-    colour, dash = theme.lines[j % len(theme.lines)], DASHES[j % len(DASHES)]
+def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale: _Scale, colour: str) -> str:
     t = axis.times(240)
     x = np.asarray(axis.x(t))
 
@@ -157,7 +159,7 @@ def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale:
     line = {"fill": "none", "stroke": colour}
     overlap = decimate(_visible(x, heights(curve.overlap), scale.bottom))
     about = tag("title", text=f"overlap of {curve.label} with the rest")
-    parts.append(tag("path", {"d": polyline(overlap), **line, "stroke_width": "2", "stroke_dasharray": dash}, about))
+    parts.append(tag("path", {"d": polyline(overlap), **line, "stroke_width": "2", "stroke_dasharray": dash(j)}, about))
     if len(curve.subset) > 1:
         within = decimate(np.column_stack([x, heights(curve.within)]))
         about = tag("title", text=f"largest total variation inside {curve.label}")
@@ -174,14 +176,15 @@ def _legend(
     eps: float,
     axis: Axis,
     scale: _Scale,
+    inks: list[str],
     theme: Theme,
 ) -> str:
     """Curve names with their line styles, in the order in which generation separates them."""
     parts = []
     for i, j in enumerate(sorted(range(len(curves)), key=lambda j: -separated_until(curves[j], times, eps))):
-        colour, y = theme.lines[j % len(theme.lines)], scale.top + 8 + 19.0 * i
+        colour, y = inks[j], scale.top + 8 + 19.0 * i
         sample = {"d": f"M{number(axis.x1 + 12)} {number(y)}h24", "stroke": colour, "stroke_width": "2"}
-        parts.append(tag("path", sample | {"stroke_dasharray": DASHES[j % len(DASHES)]}))
+        parts.append(tag("path", sample | {"stroke_dasharray": dash(j)}))
         place = {"x": axis.x1 + 42, "y": y + 4, "font_size": "12", "fill": theme.ink}
         parts.append(tag("text", place, tag("title", text=curves[j].label), tag("tspan", text=labels[j])))
     return "".join(parts)

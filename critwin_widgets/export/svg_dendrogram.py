@@ -8,9 +8,10 @@ import numpy as np
 from ._axis import Axis
 from ._frame import LEFT, closing, heading, time_axis
 from ._svg import document, fit_text, number, tag, text_width
-from ._theme import Theme, theme_named, to_hex, tree_colours
+from ._theme import Theme, theme_named
 from ._tree_view import TreeView, read_tree
 from ._words import alternative_text, dendrogram_words
+from .colours import to_hex
 
 PITCH = 27.0
 
@@ -50,6 +51,7 @@ def dendrogram_svg(
         raise ValueError(f"width is {width!r}; it must be a number of at least 320 pixels.")
     colours, view = theme_named(theme), read_tree(tree)
     title = f"Certified plateaus and critical windows at ε = {tree.eps:g}" if title is None else title
+    water = view.colours(colours.scheme)
     parents = _strict_parents(view)
     rows = _rows(view, parents)
     names = [_row_name(view, row, 0.3 * width) for row in rows]
@@ -63,7 +65,7 @@ def dendrogram_svg(
     parts = [
         heading(title, colours, width),
         *(_link(view, axis, heights, child, parent, colours) for child, parent in parents.items()),
-        *(_bar(view, axis, heights, vertex, colours) for vertex in view.plateaus),
+        *(_bar(view, axis, heights, vertex, to_hex(water[vertex]), colours) for vertex in view.plateaus),
         *(
             _row(view, axis, heights, row, name, top + PITCH * (i + 0.5), colours)
             for i, (row, name) in enumerate(zip(rows, names, strict=True))
@@ -128,13 +130,12 @@ def _edges(view: TreeView, axis: Axis, vertex: int) -> tuple[float, float]:
     return float(axis.x(min(start, axis.t_max))), float(axis.x(end))
 
 
-def _bar(view: TreeView, axis: Axis, heights: dict[int, float], vertex: int, theme: Theme) -> str:
+def _bar(view: TreeView, axis: Axis, heights: dict[int, float], vertex: int, colour: str, theme: Theme) -> str:
     left, right = _edges(view, axis, vertex)
     y = heights[vertex]
     end, start = view.plateaus[vertex]
     where = f"from {axis.show(start)} " if np.isfinite(start) else ""
     about = tag("title", text=f"{view.names[vertex]}: decided and nothing more {where}to {axis.show(end)}")
-    colour = to_hex(tree_colours(view.children, view.vertex_weights, theme)[vertex])
     box = {"x": left, "y": y - 5, "width": max(right - left, 3.0), "height": 10.0, "rx": "5", "fill": colour}
     parts = [tag("rect", box, about)]
     if len(view.subsets[vertex]) > 1:

@@ -10,9 +10,10 @@ from ._frame import LEFT, closing, heading, time_axis
 from ._labels_layout import Placed, plateau_labels
 from ._river_layout import River, gradient_stops, river_layout
 from ._svg import decimate, document, fit_text, number, polyline, spread, tag, text_width
-from ._theme import Theme, text_on, theme_named, to_hex
+from ._theme import Theme, theme_named
 from ._tree_view import TreeView, read_tree
 from ._words import alternative_text, certified_words
+from .colours import text_on, to_hex
 from .png import png_uri
 
 

@@ -16,8 +16,10 @@ from bqplot.default_tooltip import Tooltip
 from bqplot.marks import Lines
 
 from critwin_widgets.export._axis import CLOCK_NAMES, Axis, power_of_ten
-from critwin_widgets.export._theme import DARK, EITHER, LIGHT
+from critwin_widgets.export._theme import DARK, LIGHT
+from critwin_widgets.export.colours import PAPER, colours_of, line_ink
 from critwin_widgets.export.curve_data import SeparationCurve, Window, lowest_shown
+from critwin_widgets.theory import MixtureTree
 
 from ._free import free
 
@@ -27,9 +29,11 @@ _FLOOR = 1e-300
 _GAP = "\u00a0" * 8  # ordinary spaces collapse in SVG
 
 
-def line_colours(theme: str) -> tuple[str, ...]:
-    """Colours of the curves; of "auto", which does not know the page, ones that read on both."""
-    return {"light": LIGHT.lines, "dark": DARK.lines}.get(theme, EITHER)
+def line_colours(tree: MixtureTree, curves: Sequence[SeparationCurve], theme: str) -> tuple[str, ...]:
+    """Colours of the curves, those of the river; of "auto", which does not know the page, for either."""
+    water = colours_of(tree, "dark" if theme == "dark" else "light")
+    pages = (PAPER[theme],) if theme in PAPER else tuple(PAPER.values())
+    return tuple(line_ink(water[curve.vertex], *pages) for curve in curves)
 
 
 class CurveMarks:
@@ -41,13 +45,20 @@ class CurveMarks:
         axis: Time axis with pixels from 0 (noise) to 1 (data).
         eps: Level of the thresholds.
         theme: "auto", "light" or "dark".
+        colours: One per curve.
     """
 
     def __init__(
-        self, curves: Sequence[SeparationCurve], times: np.ndarray, axis: Axis, eps: float, theme: str
+        self,
+        curves: Sequence[SeparationCurve],
+        times: np.ndarray,
+        axis: Axis,
+        eps: float,
+        theme: str,
+        colours: Sequence[str],
     ) -> None:
         self._curves, self._times, self._axis = tuple(curves), times, axis
-        self._colours = line_colours(theme)
+        self._colours = tuple(colours)
         # A grey between: bqplot's own label colour is orange on dark pages.
         muted = {"light": LIGHT.muted, "dark": DARK.muted}.get(theme, "#7d8591")
         self._alert = {"light": LIGHT.accent, "dark": DARK.accent}.get(theme, "#d6455d")
@@ -168,7 +179,7 @@ class CurveMarks:
         return np.stack([self._heights(curve.overlap_low, at), self._heights(curve.overlap_high, at)])
 
     def _colour(self, j: int) -> str:
-        return self._colours[j % len(self._colours)]
+        return self._colours[j]
 
     def _line(self, curve: SeparationCurve, j: int) -> Any:
         tip = Tooltip(fields=["name"], labels=["overlap with the rest:"])

@@ -220,30 +220,29 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._axis = self._new_axis()
         subsets = [self._tree.vertices[i].subset for i in self._wanted()]
         self._curves = separation_curves(self._tree, subsets)
-        marks = CurveMarks(self._curves, np.asarray(self._tree.times), self._axis, self.eps, self.theme)
+        colours = line_colours(self._tree, self._curves, self.theme)
+        times = np.asarray(self._tree.times)
+        marks = CurveMarks(self._curves, times, self._axis, self.eps, self.theme, colours)
         marks.set_windows(shown_windows(self._tree, self._curves))
         marks.emphasise(self.selected)
         self._marks = marks
         with self._figure.hold_sync():
             self._figure.marks = marks.all
             self._figure.axes = marks.axes
-        self._legend.children = [self._button(marks, curve, j) for j, curve in enumerate(self._curves)]
+        self._legend.children = [self._button(marks, curve, j, colours[j]) for j, curve in enumerate(self._curves)]
         self._on_time(None)
         if old is not None:
             old.close()
         free(*buttons)
 
-    def _button(self, marks: CurveMarks, curve: SeparationCurve, j: int) -> ipywidgets.ToggleButton:
+    def _button(self, marks: CurveMarks, curve: SeparationCurve, j: int, colour: str) -> ipywidgets.ToggleButton:
         sample = SAMPLES[j % len(SAMPLES)][0]
         name = curve.label if len(curve.label) <= 40 else curve.label[:39] + "…"
-        colours = line_colours(self.theme)
         button = ipywidgets.ToggleButton(
             value=curve.subset == self.selected,
             description=f"{sample} {name}",
             tooltip=f"bring {curve.label} forward",
-            layout=ipywidgets.Layout(
-                width="auto", max_width="100%", border_left=f"5px solid {colours[j % len(colours)]}"
-            ),
+            layout=ipywidgets.Layout(width="auto", max_width="100%", border_left=f"5px solid {colour}"),
         )
         button.observe(lambda change: self._pressed(curve.subset, change["new"]), "value")
         marks.lines[j].on_element_click(lambda *_: self._pressed(curve.subset, True))
