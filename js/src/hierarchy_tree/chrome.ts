@@ -2,6 +2,7 @@
 import { CLOCKS } from "../lib/clocks";
 import { CLOCK_IDS, type Clock, type View } from "../lib/contract.gen";
 import { h } from "../lib/dom";
+import type { Tree } from "./data";
 import { HELP } from "./keyboard";
 
 export interface Chrome {
@@ -185,4 +186,17 @@ export function makeChrome(el: HTMLElement): Chrome {
     ...menu,
     ...foot,
   };
+}
+
+/** Range of the ε slider (logarithmic), and a mark at every ε where a vertex appears. */
+export function setEpsScale({ slider, epsTicks }: Chrome, tree: Tree): void {
+  const grid = tree.epsGrid;
+  const [lo, hi] = [Math.log10(grid[0] ?? 0.005), Math.log10(grid[grid.length - 1] ?? 0.5)];
+  slider.min = lo.toFixed(4);
+  slider.max = hi.toFixed(4);
+  const places = tree.vertices
+    .filter((v) => v.parent !== -1 && v.epsStar !== null && v.epsStar.value > 10 ** lo)
+    .map((v) => (100 * (Math.log10(v.epsStar!.value) - lo)) / (hi - lo))
+    .filter((place) => place <= 100);
+  epsTicks.replaceChildren(...places.map((place) => h("i", { style: `left: ${place}%` })));
 }

@@ -1,5 +1,6 @@
 /** Joins of the river's geometry onto the SVG. Each function draws one layer from a scene. */
 import { inkOn, toHex } from "../lib/colour";
+import { setAttributeIfNew } from "../lib/dom";
 import { crossing, lerpAt } from "../lib/interp";
 import type { Vertex } from "./data";
 import { type Bracket, bracketOf, type Region, regionOf } from "./geometry";
@@ -106,8 +107,8 @@ export function drawBrackets(picture: Picture, scene: Scene, eps: number): void 
   picture.brackets.classed("cw-dense", dense);
   groups.each((b, i, nodes) => {
     const [line, doubt] = nodes[i]!.children as unknown as [SVGPathElement, SVGPathElement];
-    if (line.getAttribute("d") !== b.d) line.setAttribute("d", b.d);
-    if (doubt.getAttribute("d") !== b.doubt) doubt.setAttribute("d", b.doubt);
+    setAttributeIfNew(line, "d", b.d);
+    setAttributeIfNew(doubt, "d", b.doubt);
   });
 }
 

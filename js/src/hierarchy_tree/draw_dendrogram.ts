@@ -1,6 +1,6 @@
 /** The second view: certified vertices as bars on the time axis, critical windows as the links. */
 import { toHex } from "../lib/colour";
-import { setChanged } from "../lib/dom";
+import { setAttributeIfNew, setChanged, setText } from "../lib/dom";
 import type { Vertex } from "./data";
 import type { Item } from "./draw";
 import { type Box, overlaps } from "./labels";
@@ -26,6 +26,14 @@ export function layoutDendrogram(scene: Scene, eps: number): Dendrogram {
   const hidden = new Set(tree.vertices.filter((v) => !shown.has(v.id)).map((v) => v.id));
   const nodes = certifiedTree(tree, eps, hidden);
   return dendrogramLayout(tree, nodes, axis.x, frame.bottom - frame.top);
+}
+
+/** Whether two drawings show the same vertices: then bars differ in length, and nothing else does. */
+export function sameVertices(a: Dendrogram, b: Dendrogram): boolean {
+  return (
+    a.rows.length === b.rows.length &&
+    a.rows.every((r, i) => r.node.vertex === b.rows[i]!.node.vertex)
+  );
 }
 
 const px = (value: number) => Math.round(value * 10) / 10;
@@ -54,58 +62,94 @@ function whisker(scene: Scene, r: DendrogramRow): string {
   return parts.join("");
 }
 
+type Mark = DendrogramRow | DendrogramLink | DendrogramLoose;
+type Attributes = Record<string, (d: never) => string | number>;
+
+/** One kind of mark: what of it holds as long as the vertices do, and what moves with ε. */
+interface Kind {
+  tag: "path" | "line";
+  name: string;
+  data: Mark[];
+  still: Attributes;
+  moving: Attributes;
+}
+
+const vertexOf = (d: Mark): Vertex =>
+  "child" in d ? d.child.node.vertex : "node" in d ? d.node.vertex : d.vertex;
+
+/** From back to front. */
+function kindsOf(picture: Picture, scene: Scene, drawing: Dendrogram): Kind[] {
+  const { river } = scene;
+  const { right } = scene.frame;
+  const { rows, links, loose } = drawing;
+  const colour = (v: Vertex) => toHex(river.colours[v.id]!);
+  const stroke = (d: Mark) => colour(vertexOf(d));
+  const width = (d: Mark) => barWidth(vertexOf(d), river.unit);
+  const beyond = (r: DendrogramRow) => (r.x1 < right - 1 ? `M${px(r.x1)},${px(r.y)}H${right}` : "");
+  const bar = {
+    x1: (r: DendrogramRow) => px(r.x0),
+    x2: (r: DendrogramRow) => Math.max(px(r.x1), px(r.x0) + 0.01),
+  };
+  const still = {
+    stroke,
+    "data-bar": (r: DendrogramRow) => r.node.vertex.id,
+    "stroke-width": width,
+    y1: (r: DendrogramRow) => px(r.y),
+    y2: (r: DendrogramRow) => px(r.y),
+  };
+  const link = {
+    stroke: (l: DendrogramLink) => linkStroke(picture, l, stroke),
+    "stroke-width": (l: DendrogramLink) => Math.max(2, width(l) * 0.55),
+  };
+  const path = (name: string, data: Mark[], d: (d: never) => string, fixed: Attributes) =>
+    ({ tag: "path", name, data, still: fixed, moving: { d } }) as const;
+  const ends = rows.filter((r) => r.terminal);
+  return [
+    path("cw-link", links, linkPath, link),
+    path("cw-beyond", ends, beyond, { stroke }),
+    path("cw-loose", loose, (l: DendrogramLoose) => loosePath(l, right), { stroke }),
+    path("cw-whisker", rows, (r: DendrogramRow) => whisker(scene, r), { stroke }),
+    { tag: "line", name: "cw-bar", data: rows, still, moving: bar },
+  ];
+}
+
 export function drawDendrogram(picture: Picture, scene: Scene, drawing: Dendrogram | null): void {
-  const { frame, river } = scene;
-  const layer = picture.dendrogram.attr("transform", `translate(0,${frame.top})`);
+  const layer = picture.dendrogram.attr("transform", `translate(0,${scene.frame.top})`);
   layer.attr("display", drawing === null ? "none" : null);
   if (drawing === null) return;
-  const colour = (v: Vertex) => toHex(river.colours[v.id]!);
-  gradients(picture, drawing, colour);
-  /** One mark per datum in this layer, with only what changed set anew. */
-  function marks<D>(
-    tag: "path" | "line",
-    name: string,
-    data: D[],
-    key: (d: D) => number,
-    attributes: Record<string, (d: D) => string | number>,
-  ): void {
-    const all = layer
-      .selectAll<SVGElement, D>(`${tag}.${name}`)
-      .data(data, key)
-      .join((enter) => enter.append<SVGElement>(tag).attr("class", name));
-    setChanged(all, attributes);
+  gradients(picture, drawing, (v) => toHex(scene.river.colours[v.id]!));
+  const kinds = kindsOf(picture, scene, drawing);
+  const groups = layer
+    .selectAll<SVGGElement, unknown>("g")
+    .data([...kinds.keys(), -1])
+    .join("g");
+  for (const [i, kind] of kinds.entries()) {
+    const all = groups
+      .filter((_, k) => k === i)
+      .selectAll<SVGElement, Mark>(kind.tag)
+      .data(kind.data, (d) => vertexOf(d).id)
+      .join((enter) => enter.append<SVGElement>(kind.tag).attr("class", kind.name));
+    setChanged(all, { ...kind.still, ...kind.moving } as Record<string, (d: Mark) => string>);
   }
-  const id = (r: DendrogramRow) => r.node.vertex.id;
-  const stroke = (r: DendrogramRow) => colour(r.node.vertex);
-  marks("path", "cw-link", drawing.links, (l) => id(l.child), {
-    stroke: (l) => linkStroke(picture, l, stroke),
-    "stroke-width": (l) => Math.max(2, barWidth(l.child.node.vertex, river.unit) * 0.55),
-    d: linkPath,
-  });
-  const beyond = drawing.rows.filter((r) => r.terminal && r.x1 < frame.right - 1);
-  marks("path", "cw-beyond", beyond, id, {
-    stroke,
-    d: (r) => `M${px(r.x1)},${px(r.y)}H${frame.right}`,
-  });
-  marks("path", "cw-loose", drawing.loose, (l) => l.vertex.id, {
-    stroke: (l) => colour(l.vertex),
-    d: (l) => loosePath(l, frame.right),
-  });
-  marks("path", "cw-whisker", drawing.rows, id, { stroke, d: (r) => whisker(scene, r) });
-  marks("line", "cw-bar", drawing.rows, id, {
-    stroke,
-    "data-bar": id,
-    "stroke-width": (r) => barWidth(r.node.vertex, river.unit),
-    x1: (r) => px(r.x0),
-    x2: (r) => Math.max(px(r.x1), px(r.x0) + 0.01),
-    y1: (r) => px(r.y),
-    y2: (r) => px(r.y),
-  });
+  nameBars(picture, scene, drawing);
+}
+
+/** The same vertices at another ε: ends of bars move, and what hangs on them. */
+export function moveDendrogram(picture: Picture, scene: Scene, drawing: Dendrogram): void {
+  const groups = picture.dendrogram.node()!.children;
+  for (const [i, kind] of kindsOf(picture, scene, drawing).entries()) {
+    const marks = groups[i]!.children;
+    for (const [name, of] of Object.entries(kind.moving)) {
+      kind.data.forEach((d, k) => {
+        setAttributeIfNew(marks[k]!, name, of(d as never));
+      });
+    }
+  }
   nameBars(picture, scene, drawing);
 }
 
 /** A short name says nothing where the parent it shortens is not in the picture. */
-const nameOf = (r: DendrogramRow) =>
+const barName = (r: DendrogramRow) =>
   r.node.parent?.vertex.id === r.node.vertex.parent && r.node.vertex.depth > 1
     ? r.node.vertex.short
     : r.node.vertex.label;
@@ -122,20 +166,24 @@ function nameBars(picture: Picture, scene: Scene, drawing: Dendrogram): void {
     if (r.terminal || r.node.vertex.parent === -1) return false;
     const x0 = Math.max(r.x0, frame.left + 4);
     const base = r.y - barWidth(r.node.vertex, river.unit) / 2 - 3;
-    const box = { x0, x1: x0 + settings.measure(nameOf(r), 11.5, true), y0: base - 11, y1: base };
-    if (box.x1 > frame.right || [...taken, ...bars].some((b) => overlaps(b, box))) return false;
+    const box = { x0, x1: x0 + settings.measure(barName(r), 11.5, true), y0: base - 11, y1: base };
+    const hit = (other: Box) => overlaps(other, box);
+    if (box.x1 > frame.right || taken.some(hit) || bars.some(hit)) return false;
     taken.push(box);
     return true;
   });
   const names = picture.dendrogram
+    .select<SVGGElement>("g:last-child")
     .selectAll<SVGTextElement, DendrogramRow>("text")
     .data(named, (r) => r.node.vertex.id)
     .join((enter) => enter.append("text").attr("class", "cw-bar-label"));
-  setChanged(names, {
-    x: (r) => px(Math.max(r.x0, frame.left + 4)),
-    y: (r) => px(r.y - barWidth(r.node.vertex, river.unit) / 2 - 5),
+  names.each((r, i, nodes) => {
+    const x = px(Math.max(r.x0, frame.left + 4));
+    const y = px(r.y - barWidth(r.node.vertex, river.unit) / 2 - 5);
+    // A transform moves words without laying them out again.
+    setAttributeIfNew(nodes[i]!, "transform", `translate(${x},${y})`);
+    setText(nodes[i]!, barName(r));
   });
-  names.filter((r, i, all) => all[i]!.textContent !== nameOf(r)).text(nameOf);
 }
 
 /** A level link has no extent for a gradient to fill; it takes its child's colour. */
@@ -166,6 +214,14 @@ function gradients(picture: Picture, drawing: Dendrogram, colour: (v: Vertex) =>
     )
     .join("stop");
   setChanged(stops, { offset: ([at]) => at, "stop-color": ([, css]) => css });
+}
+
+/** What the data end is called: bars that nothing certified follows, and components left over. */
+export function dendrogramAnchors({ rows, loose }: Dendrogram) {
+  return [
+    ...rows.filter((r) => r.terminal).map((r) => ({ vertex: r.node.vertex, anchor: r.y })),
+    ...loose.map((l) => ({ vertex: l.vertex, anchor: l.y })),
+  ].sort((a, b) => a.anchor - b.anchor);
 }
 
 /** Bars as things to point at, a comfortable height around each. */

@@ -1,6 +1,7 @@
 /** Mouse, touch, keys and buttons of one view. Everything attached here is detached on destroy. */
 import { type D3ZoomEvent, zoom as makeZoom, type ZoomBehavior, zoomIdentity } from "d3-zoom";
 import type { Clock, View as ViewName } from "../lib/contract.gen";
+import { setAttributeIfNew } from "../lib/dom";
 import { savePng, saveSvg } from "./export";
 import { walk } from "./keyboard";
 import { EPS, MARK, type View, ZOOM } from "./view";
@@ -176,8 +177,8 @@ function step(view: View, direction: -1 | 1): void {
 
 function focusItem(view: View, id: number): void {
   const next = svgOf(view).querySelector<SVGPathElement>(`.cw-item[data-vertex="${id}"]`);
-  for (const item of svgOf(view).querySelectorAll(".cw-item")) item.setAttribute("tabindex", "-1");
-  next?.setAttribute("tabindex", "0");
+  for (const item of svgOf(view).querySelectorAll(".cw-item"))
+    setAttributeIfNew(item, "tabindex", item === next ? 0 : -1);
   next?.focus({ preventScroll: true });
 }
 

@@ -1,6 +1,6 @@
 /** The vertices as things to point at and to stand on: `treeitem`s with a roving tab stop. */
 
-import { setChanged } from "../lib/dom";
+import { setAttributeIfNew, setChanged } from "../lib/dom";
 import { isCertified, type Vertex } from "./data";
 import type { Item } from "./draw";
 import type { Picture } from "./picture";
@@ -45,7 +45,13 @@ export function drawItems(
   const paths = picture.items
     .selectAll<SVGPathElement, Item>("path")
     .data(items, (i) => i.vertex.id)
-    .join((enter) => enter.append("path").attr("class", "cw-item").attr("role", "treeitem"))
+    .join((enter) =>
+      enter
+        .append("path")
+        .attr("class", "cw-item")
+        .attr("role", "treeitem")
+        .call(setChanged, { "aria-selected": () => "false" }),
+    )
     .order();
   setChanged(paths, {
     d: (i) => i.d,
@@ -61,14 +67,23 @@ export function drawItems(
   });
 }
 
+/** The same items a little to the side, as ε moves the ends of their plateaus. */
+export function moveItems(picture: Picture, items: Item[]): void {
+  const paths = picture.items.node()!.children;
+  items.forEach((item, i) => {
+    setAttributeIfNew(paths[i]!, "d", item.d);
+  });
+}
+
 /** Tell the items whose certificate came or went with ε; few do from one frame to the next. */
 export function certifyItems(picture: Picture, scene: Scene, eps: number): void {
   picture.items.selectAll<SVGPathElement, Item>("path").each((i, k, nodes) => {
     const certified = String(isCertified(i.vertex, eps));
     const node = nodes[k]!;
-    if (node.getAttribute("data-certified") === certified) return;
-    node.setAttribute("data-certified", certified);
-    node.setAttribute("aria-label", spoken(scene.tree, i.vertex, eps, scene.settings.clock));
+    if (node.dataset.certified === certified) return;
+    setAttributeIfNew(node, "data-certified", certified);
+    const words = spoken(scene.tree, i.vertex, eps, scene.settings.clock);
+    setAttributeIfNew(node, "aria-label", words);
   });
 }
 
@@ -107,7 +122,7 @@ export function highlight(
     .selectAll<SVGGElement, { vertex: Vertex }>("g")
     .classed("cw-on", (l) => !all && !off(l.vertex));
   picture.dendrogram
-    .selectAll<SVGElement, DendrogramRow | DendrogramLink | DendrogramLoose>("*")
+    .selectAll<SVGElement, DendrogramRow | DendrogramLink | DendrogramLoose>("path,line,text")
     .classed("cw-off", (d) => {
       if ("child" in d) return off(d.child.node.vertex);
       return off("node" in d ? d.node.vertex : d.vertex);

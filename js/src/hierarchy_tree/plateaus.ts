@@ -161,13 +161,14 @@ export function dendrogramLayout(
     const parent = child.node.parent === null ? undefined : byNode.get(child.node.parent);
     return parent === undefined ? [] : [{ parent, child }];
   });
-  const loose = rows.flatMap((parent) => {
-    const held = new Set(parent.node.children.flatMap((child) => child.vertex.subset));
-    if (parent.terminal) return [];
-    return tree.vertices
-      .filter((v) => v.children.length === 0 && parent.node.vertex.subset.includes(v.subset[0]!))
-      .filter((v) => !v.subset.some((i) => held.has(i)))
-      .map((vertex) => ({ vertex, parent, y: slot * ((vertex.first + vertex.last + 1) / 2) }));
+  const byVertex = new Map(rows.map((r) => [r.node.vertex.id, r]));
+  const loose = tree.vertices.flatMap((vertex) => {
+    if (vertex.children.length > 0 || byVertex.has(vertex.id)) return [];
+    let above = tree.vertices[vertex.parent];
+    while (above !== undefined && !byVertex.has(above.id)) above = tree.vertices[above.parent];
+    const parent = above === undefined ? undefined : byVertex.get(above.id);
+    if (parent === undefined || parent.terminal) return [];
+    return [{ vertex, parent, y: slot * ((vertex.first + vertex.last + 1) / 2) }];
   });
   return { rows, links, loose };
 }

@@ -5,12 +5,12 @@
 import type { Scheme } from "../lib/colour";
 import { toHex } from "../lib/colour";
 import type { State } from "../lib/contract.gen";
-import { frameScheduler, throttle } from "../lib/dom";
+import { frameScheduler, setAttributeIfNew, setText, throttle } from "../lib/dom";
 import type { Host } from "../lib/host";
 import { canvasMeasure, type Measure } from "../lib/text";
 import { resolveScheme, watchScheme } from "../lib/theme";
 import { fillCard, placeCard } from "./card";
-import { type Chrome, makeChrome } from "./chrome";
+import { type Chrome, makeChrome, setEpsScale } from "./chrome";
 import { decodeTree, type Tree, type Vertex, vertexOf } from "./data";
 import {
   drawBrackets,
@@ -24,12 +24,15 @@ import {
 } from "./draw";
 import {
   type Dendrogram,
+  dendrogramAnchors,
   dendrogramItems,
   drawDendrogram,
   layoutDendrogram,
+  moveDendrogram,
+  sameVertices,
 } from "./draw_dendrogram";
 import { drawAxis, drawCurves, drawMarks, makeCursor, moveCursor } from "./draw_panel";
-import { certifyItems, drawItems, drawWindow, highlight } from "./items";
+import { certifyItems, drawItems, drawWindow, highlight, moveItems } from "./items";
 import { Motion, motionWelcome } from "./motion";
 import { makePicture, type Picture } from "./picture";
 import { makeScene, type Scene, type Zoom, zoomed } from "./scene";
@@ -75,6 +78,8 @@ export class View {
   private edition = 0;
   private marked = "";
   private dendrogram: Dendrogram | null = null;
+  /** Whether the last ε moved the tree's bars and changed nothing else. */
+  private moved = false;
   private thumbs: ThumbSource | null = null;
   private scheme: Scheme = "light";
   private width = 0;
@@ -164,20 +169,7 @@ export class View {
     this.tree = tree;
     this.thumbs = tree.thumbnails === null ? null : new ThumbSource(tree.thumbnails);
     this.chrome.title.textContent = tree.title;
-    const grid = tree.epsGrid;
-    const [lo, hi] = [Math.log10(grid[0] ?? 0.005), Math.log10(grid[grid.length - 1] ?? 0.5)];
-    this.chrome.slider.min = lo.toFixed(4);
-    this.chrome.slider.max = hi.toFixed(4);
-    this.chrome.epsTicks.replaceChildren(
-      ...tree.vertices
-        .filter((v) => v.parent !== -1 && v.epsStar !== null && v.epsStar.value > 10 ** lo)
-        .map((v) => {
-          const mark = document.createElement("i");
-          mark.style.left = `${(100 * (Math.log10(v.epsStar!.value) - lo)) / (hi - lo)}%`;
-          return mark;
-        })
-        .filter((mark) => Number.parseFloat(mark.style.left) <= 100),
-    );
+    setEpsScale(this.chrome, tree);
     this.chrome.foot.hidden = tree.order.length === 1;
   }
 
@@ -225,6 +217,7 @@ export class View {
     this.dirty = 0;
     if (dirty & LAYOUT) this.drawLayout();
     if (dirty & (LAYOUT | ZOOM)) this.drawZoom();
+    this.moved = false;
     if (dirty & (LAYOUT | ZOOM | EPS)) this.drawEps(dirty);
     if (dirty & (LAYOUT | ZOOM | TIME)) this.drawTime();
     if (dirty & (LAYOUT | ZOOM | EPS | TIME)) this.drawTable();
@@ -282,21 +275,13 @@ export class View {
   private drawEps(dirty: number): void {
     const scene = this.scene!;
     const eps = this.host.get("eps");
-    const tree = scene.settings.view === "dendrogram";
-    if (!tree) this.dendrogram = null;
-    if (tree) {
-      this.dendrogram = layoutDendrogram(scene, eps);
-      const { rows, loose } = this.dendrogram;
-      const ends = [
-        ...rows.filter((r) => r.terminal).map((r) => ({ vertex: r.node.vertex, anchor: r.y })),
-        ...loose.map((l) => ({ vertex: l.vertex, anchor: l.y })),
-      ].sort((a, b) => a.anchor - b.anchor);
-      drawEnds(this.picture, scene, this.thumbs, ends);
-      this.setItems(dendrogramItems(scene, this.dendrogram));
+    if (scene.settings.view === "dendrogram") this.drawTree(scene, eps, dirty);
+    else {
+      this.dendrogram = null;
+      if (dirty & LAYOUT) drawDendrogram(this.picture, scene, null);
+      certifyItems(this.picture, scene, eps);
     }
-    if (tree || dirty & LAYOUT) drawDendrogram(this.picture, scene, tree ? this.dendrogram : null);
-    drawBrackets(this.picture, scene, eps);
-    if (!tree) certifyItems(this.picture, scene, eps);
+    if (dirty & LAYOUT || this.dendrogram === null) drawBrackets(this.picture, scene, eps);
     const { slider, epsValue, census } = this.chrome;
     if (
       document.activeElement !== slider ||
@@ -305,9 +290,25 @@ export class View {
       slider.value = String(Math.log10(eps));
     }
     const words = eps.toFixed(eps < 0.0995 ? 3 : 2);
-    epsValue.textContent = words;
-    slider.setAttribute("aria-valuetext", `ε = ${words}`);
-    census.textContent = censusWords(this.tree, eps);
+    setText(epsValue, words);
+    setAttributeIfNew(slider, "aria-valuetext", `ε = ${words}`);
+    setText(census, censusWords(this.tree, eps));
+  }
+
+  private drawTree(scene: Scene, eps: number, dirty: number): void {
+    const before = dirty & (LAYOUT | ZOOM) ? null : this.dendrogram;
+    const drawing = layoutDendrogram(scene, eps);
+    this.dendrogram = drawing;
+    this.moved = before !== null && sameVertices(before, drawing);
+    if (this.moved) {
+      moveDendrogram(this.picture, scene, drawing);
+      this.items = dendrogramItems(scene, drawing);
+      moveItems(this.picture, this.items);
+      return;
+    }
+    drawEnds(this.picture, scene, this.thumbs, dendrogramAnchors(drawing));
+    this.setItems(dendrogramItems(scene, drawing));
+    drawDendrogram(this.picture, scene, drawing);
   }
 
   private setItems(items: Item[]): void {
@@ -356,7 +357,7 @@ export class View {
     const lit = active?.subset ?? selection;
     // Most frames of a drag change nothing here; elements that are new still need their marks.
     const marked = `${lit.join()}|${selection.join()}|${this.focus}`;
-    const fresh = dirty & (LAYOUT | ZOOM) || (dirty & EPS && (lit.length > 0 || this.dendrogram));
+    const fresh = dirty & (LAYOUT | ZOOM) || (dirty & EPS && lit.length > 0 && !this.moved);
     if (fresh || marked !== this.marked) {
       highlight(this.picture, scene, lit, chosen?.id ?? null, this.focus);
     }

@@ -69,9 +69,35 @@ export function throttle(work: () => void, wait: number): { ask: () => void; flu
   };
 }
 
+/** New words only where they differ: the same ones would be laid out again. */
+export function setText(element: Element, words: string): void {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+/** What `setAttributeIfNew` last wrote: asking the page costs as much as the writing it saves. */
+const written = new WeakMap<Element, Map<string, string | null>>();
+
+/** Set one attribute if it differs from what this function set before; a null removes it. */
+export function setAttributeIfNew(
+  element: Element,
+  name: string,
+  value: string | number | null,
+): void {
+  let known = written.get(element);
+  if (known === undefined) {
+    known = new Map();
+    written.set(element, known);
+  }
+  const text = value === null ? null : String(value);
+  if (known.get(name) === text) return;
+  known.set(name, text);
+  if (text === null) element.removeAttribute(name);
+  else element.setAttribute(name, text);
+}
+
 /**
- * Set attributes that differ, and only those: setting an equal value still costs a style pass. A
- * null removes. For joins that run on every frame of a drag.
+ * Set attributes that differ, and only those: setting an equal value still costs a style pass. For
+ * joins that run on every frame of a drag; nothing else may set the same attributes.
  */
 export function setChanged<E extends Element, D>(
   selection: Selection<E, D, BaseType, unknown>,
@@ -79,12 +105,6 @@ export function setChanged<E extends Element, D>(
 ): void {
   const entries = Object.entries(attributes);
   selection.each(function (datum) {
-    for (const [name, of] of entries) {
-      const value = of(datum);
-      const text = value === null ? null : String(value);
-      if (this.getAttribute(name) === text) continue;
-      if (text === null) this.removeAttribute(name);
-      else this.setAttribute(name, text);
-    }
+    for (const [name, of] of entries) setAttributeIfNew(this, name, of(datum));
   });
 }
