@@ -16,6 +16,4 @@ if TYPE_CHECKING:
 
 __all__ = ["notebook_to_html", "to_html"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__, dict.fromkeys(__all__, f"{__name__}.html"), {"html": f"{__name__}.html"}
-)
+__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, f"{__name__}.html"), {"html": f"{__name__}.html"})
