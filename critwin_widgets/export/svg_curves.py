@@ -26,7 +26,7 @@ def curves_svg(
 ) -> str:
     """Draw ``O_t(S, rest)`` of some vertices with the thresholds ε² and ε.
 
-    Solid lines are the overlap with the rest, drawn with their intervals; S is separated where the line
+    Bold lines are the overlap with the rest, drawn with their intervals; S is separated where the line
     is below ε². Thin dotted lines are the largest total variation inside S; S is one where that is below
     ε. Critical windows are shaded.
 
@@ -84,8 +84,8 @@ def curve_words(tree: Any, curves: list[SeparationCurve], windows: list[Window])
     if not curves:
         return "One component: there is nothing to be separated from."
     text = (
-        f"Solid: overlap of each part with the rest, separated below ε² = {tree.eps**2:.3g}. "
-        f"Dotted: largest total variation inside the part, one below ε = {tree.eps:g}."
+        f"Bold lines: overlap of each part with the rest, separated below ε² = {tree.eps**2:.3g}. "
+        f"Thin dotted lines: largest total variation inside the part, which is still one below ε = {tree.eps:g}."
     )
     if windows:
         told = "; ".join(f"{w.label} {w.t_after:.2f} to {w.t_before:.2f}" for w in windows)

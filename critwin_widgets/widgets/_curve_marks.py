@@ -23,8 +23,16 @@ from critwin_widgets.theory import MixtureTree
 
 from ._free import free
 
-STYLES = ("solid", "dashed", "dotted", "dash_dotted", "dashed", "dotted")
-SAMPLES = (("━━", "solid"), ("╍╍", "dashed"), ("┅┅", "dotted"), ("━·", "dash_dotted"))
+# bqplot has no more styles, and dotted lines are taken by the distances inside: width tells the rest.
+STYLES = (
+    ("──", "solid", 1.8),
+    ("╌╌", "dashed", 1.8),
+    ("─·", "dash_dotted", 1.8),
+    ("━━", "solid", 3.6),
+    ("╍╍", "dashed", 3.6),
+    ("━•", "dash_dotted", 3.6),
+)
+"""How the curve at a place is drawn: its sample in the legend, bqplot's style, its width in pixels."""
 _FLOOR = 1e-300
 _GAP = "\u00a0" * 8  # ordinary spaces collapse in SVG
 
@@ -34,6 +42,11 @@ def line_colours(tree: MixtureTree, curves: Sequence[SeparationCurve], theme: st
     water = colours_of(tree, "dark" if theme == "dark" else "light")
     pages = (PAPER[theme],) if theme in PAPER else tuple(PAPER.values())
     return tuple(line_ink(water[curve.vertex], *pages) for curve in curves)
+
+
+def style_of(place: int) -> tuple[str, str, float]:
+    """Legend sample, bqplot's line style and width in pixels of the curve at a place."""
+    return STYLES[place % len(STYLES)]
 
 
 class CurveMarks:
@@ -114,7 +127,7 @@ class CurveMarks:
                 self.lines[j].x, self.lines[j].y = x, self._heights(curve.overlap, at)
             with self.bands[j].hold_sync():
                 self.bands[j].x, self.bands[j].y = x, self._sides(curve, at)
-        for mark, curve in zip(self.within, [c for c in self._curves if len(c.subset) > 1], strict=True):
+        for mark, curve in zip(self.within, self._inner(), strict=True):
             with mark.hold_sync():
                 mark.x, mark.y = x, self._heights(curve.within, at)
         self._tick()
@@ -124,17 +137,9 @@ class CurveMarks:
         low, heights = lowest_shown(eps), [float(np.log10(eps)), float(2 * np.log10(eps))]
         self.scale_y.min = float(np.log10(low))
         powers = list(range(0, int(np.floor(np.log10(low))) - 1, -1 if low > 1e-8 else -2))
-        with self.axis_y.hold_sync():
-            self.axis_y.tick_values = np.array(powers, dtype=float)
-            self.axis_y.tick_labels = {str(p): "1" if p == 0 else power_of_ten(p) for p in powers}
+        _put_ticks(self.axis_y, powers, ["1" if p == 0 else power_of_ten(p) for p in powers])
         self.thresholds.y = np.array([[heights[0]] * 2, [heights[1]] * 2])
-        heights = [round(height, 4) for height in heights]
-        with self.axis_right.hold_sync():
-            self.axis_right.tick_values = np.array(heights)
-            names = (f"ε {eps:.2g}", f"ε² {eps**2:.2g}")
-            self.axis_right.tick_labels = {
-                repr(h).removesuffix(".0"): name for h, name in zip(heights, names, strict=True)
-            }
+        _put_ticks(self.axis_right, heights, [f"ε {eps:.2g}", f"ε² {eps**2:.2g}"])
 
     def set_windows(self, windows: Sequence[Window]) -> None:
         """Shade critical windows."""
@@ -155,15 +160,21 @@ class CurveMarks:
     def emphasise(self, subset: tuple[int, ...]) -> None:
         """Bring one curve forward; all are equal when none has this subset."""
         chosen = any(curve.subset == subset for curve in self._curves)
-        for line, band, curve in zip(self.lines, self.bands, self._curves, strict=True):
+        for j, (line, band, curve) in enumerate(zip(self.lines, self.bands, self._curves, strict=True)):
             front = not chosen or curve.subset == subset
             line.opacities = [1.0 if front else 0.3]
-            line.stroke_width = 3.2 if chosen and front else 2.0
+            line.stroke_width = style_of(j)[2] + (1.6 if chosen and front else 0.0)
             band.fill_opacities = [0.16 if front else 0.05]
+        for mark, curve in zip(self.within, self._inner(), strict=True):
+            mark.opacities = [0.8 if not chosen or curve.subset == subset else 0.2]
 
     def close(self) -> None:
         """Free all marks, axes and scales."""
         free(*self.all, *self.axes, self.scale_x, self.scale_y)
+
+    def _inner(self) -> list[SeparationCurve]:
+        """The curves that have something inside, one for each of `within`."""
+        return [curve for curve in self._curves if len(curve.subset) > 1]
 
     def _sample(self) -> np.ndarray:
         return self._axis.times(180)
@@ -185,7 +196,7 @@ class CurveMarks:
         tip = Tooltip(fields=["name"], labels=["overlap with the rest:"])
         return self._plain(
             x=self._positions(), y=self._heights(curve.overlap, self._sample()), colors=[self._colour(j)],
-            line_style=STYLES[j % len(STYLES)], labels=[curve.label], tooltip=tip,
+            line_style=style_of(j)[1], stroke_width=style_of(j)[2], labels=[curve.label], tooltip=tip,
         )  # fmt: skip
 
     def _band(self, curve: SeparationCurve, j: int) -> Any:
@@ -206,11 +217,15 @@ class CurveMarks:
 
     def _tick(self) -> None:
         ticks = self._axis.ticks(8)
-        # bqplot looks a label up by the number as JavaScript prints it; four decimals print alike.
-        places = np.round([x for x, _ in ticks], 4)
-        with self.axis_x.hold_sync():
-            self.axis_x.tick_values = places
-            self.axis_x.tick_labels = {
-                repr(float(x)).removesuffix(".0"): label for x, (_, label) in zip(places, ticks, strict=True)
-            }
-            self.axis_x.label = f"← noise{_GAP}{CLOCK_NAMES[self._axis.clock]}{_GAP}data →"
+        _put_ticks(self.axis_x, [x for x, _ in ticks], [label for _, label in ticks])
+        self.axis_x.label = f"← noise{_GAP}{CLOCK_NAMES[self._axis.clock]}{_GAP}data →"
+
+
+def _put_ticks(axis: Any, places: Sequence[float], labels: Sequence[str]) -> None:
+    """Puts labelled ticks on an axis."""
+    # bqplot looks a label up by the number as JavaScript prints it; four decimals print alike.
+    at = np.round(np.asarray(places, dtype=float), 4)
+    # In this order and in two messages: moved ticks are lettered a frame later, but by the labels
+    # that stood when they were moved.
+    axis.tick_labels = {repr(float(x)).removesuffix(".0"): label for x, label in zip(at, labels, strict=True)}
+    axis.tick_values = at

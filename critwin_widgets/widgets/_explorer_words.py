@@ -8,7 +8,20 @@ import numpy as np
 
 from critwin_widgets.theory import MixtureTree
 
-_CELL = "padding:1px 12px 1px 0;text-align:left"
+_CELL = "padding:1px 16px 1px 0;text-align:left"
+_TIMES = (
+    ("feature", "in the order in which generation decides them"),
+    ("half decided at t", "time at which half of what can be known about the feature is decided"),
+    ("interval (95 %)", "where that time lies, by the sampling error of the estimate"),
+    ("while it is decided, t", "from 5 % to 95 % decided, in the order of generation"),
+    ("known by", "exact, certified or estimated"),
+)
+_VALUES = (
+    ("value", "of the chosen feature"),
+    ("weight", "probability of the value"),
+    ("as a part of the tree", "whether the components with this value are one branch"),
+    ("plateau", "times at which this value is decided and nothing more, at this ε"),
+)
 
 
 def feature_table(tree: MixtureTree, feature: str) -> str:
@@ -20,16 +33,14 @@ def feature_table(tree: MixtureTree, feature: str) -> str:
     """
     if tree.mixture.n_components == 1:
         return "<small>One component: there is nothing to decide.</small>"
-    lines = [_row(["feature", "half decided at t", "95 % interval", "5 % … 95 % decided", "known by"], "th")]
+    lines = [_head(_TIMES)]
     method = str(tree.features.attrs.get("method", "estimated"))
     for name in _by_time(tree):
         lines.append(_row([name, *_times(tree, name), method], strong=name == feature))
     table = _table(lines)
     if not feature:
         return table
-    return table + _table(
-        [_row(["value", "weight", "as a part of the tree", "plateau"], "th"), *_values(tree, feature)]
-    )
+    return table + _table([_head(_VALUES), *_values(tree, feature)])
 
 
 def _values(tree: MixtureTree, feature: str) -> list[str]:
@@ -74,9 +85,14 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else "–"
 
 
-def _row(cells: list[str], kind: str = "td", *, strong: bool = False) -> str:
+def _row(cells: list[str], *, strong: bool = False) -> str:
     weight = ";font-weight:bold" if strong else ""
-    return "<tr>" + "".join(f'<{kind} style="{_CELL}{weight}">{escape(cell)}</{kind}>' for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f'<td style="{_CELL}{weight}">{escape(cell)}</td>' for cell in cells) + "</tr>"
+
+
+def _head(columns: tuple[tuple[str, str], ...]) -> str:
+    cells = (f'<th style="{_CELL}" title="{escape(about)}">{escape(name)}</th>' for name, about in columns)
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _table(rows: list[str]) -> str:

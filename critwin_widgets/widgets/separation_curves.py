@@ -18,10 +18,11 @@ from critwin_widgets.theory import MixtureTree, mixture_tree
 
 from ._base import Choice, Number, StaticPicture, TraitValueError, check_keywords
 from ._contract import CLOCKS, EPS_RANGE, THEMES
-from ._curve_marks import SAMPLES, CurveMarks, line_colours
+from ._curve_marks import CurveMarks, line_colours, style_of
+from ._curve_words import explanation, readout_table
+from ._curves_style import CurvesStyle
 from ._follow import Follower
 from ._free import free
-from ._static_hider import StaticHider
 
 _OPTIONS = ("eps", "clock", "time", "selected", "theme", "title", "height", "layout")
 
@@ -29,7 +30,7 @@ _OPTIONS = ("eps", "clock", "time", "selected", "theme", "title", "height", "lay
 class SeparationCurves(StaticPicture, ipywidgets.VBox):
     """Overlap of chosen sub-mixtures with the rest on a logarithmic axis, from noise to data.
 
-    A part S is separated where its solid line lies below ε² and is one where the thin dotted line
+    A part S is separated where its bold line lies below ε² and is one where the thin dotted line
     (the largest total variation between two of its components) lies below ε. Between the two, the
     shaded critical windows, the sampler chooses. Bands are intervals.
 
@@ -113,8 +114,9 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
             style={"description_width": "44px"}, layout=ipywidgets.Layout(width="calc(100% - 52px)"),
         )  # fmt: skip
         self._readout = ipywidgets.HTML()
-        children = [self._heading, self._legend, self._figure, self._slider, self._readout, StaticHider()]
+        children = [self._heading, self._legend, self._figure, self._slider, self._readout, CurvesStyle()]
         super().__init__(children=children, **options)
+        self.add_class("critwin-curves")
         self._follower = Follower(self._slider, 0.002, self._slid)
         self._rebuild()
 
@@ -236,13 +238,13 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         free(*buttons)
 
     def _button(self, marks: CurveMarks, curve: SeparationCurve, j: int, colour: str) -> ipywidgets.ToggleButton:
-        sample = SAMPLES[j % len(SAMPLES)][0]
+        sample = style_of(j)[0]
         name = curve.label if len(curve.label) <= 40 else curve.label[:39] + "…"
         button = ipywidgets.ToggleButton(
             value=curve.subset == self.selected,
             description=f"{sample} {name}",
-            tooltip=f"bring {curve.label} forward",
-            layout=ipywidgets.Layout(width="auto", max_width="100%", border_left=f"5px solid {colour}"),
+            tooltip=f"bring {curve.label} forward, or let it go again",
+            layout=ipywidgets.Layout(width="auto", max_width="100%", border_left=f"6px solid {colour}"),
         )
         button.observe(lambda change: self._pressed(curve.subset, change["new"]), "value")
         marks.lines[j].on_element_click(lambda *_: self._pressed(curve.subset, True))
@@ -261,42 +263,10 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._follower.put(0.0 if self.time is None else float(self._axis.x(self.time)))
         if self.time is None:
             words = curve_words(self._tree, self._curves, shown_windows(self._tree, self._curves))
-            self._readout.value = f"<small>{escape(words)}</small>"
+            self._readout.value = explanation(words)
         else:
-            self._readout.value = readout_table(self._tree, self._curves, self._axis, self.time, self.eps)
-
-
-def readout_table(tree: MixtureTree, curves: list[SeparationCurve], axis: Axis, time: float, eps: float) -> str:
-    """An HTML table of the curves' values at one time, every label escaped."""
-    times = np.asarray(tree.times)
-    method = escape(str(tree.curves.attrs.get("overlap_method", "estimated")))
-
-    def at(values: np.ndarray) -> float:
-        logs = np.log10(np.maximum(np.nan_to_num(values), 1e-300))
-        return float(10.0 ** np.interp(time, times, logs))
-
-    rows = []
-    for curve in curves:
-        value, low, high = at(curve.overlap), at(curve.overlap_low), at(curve.overlap_high)
-        inside = at(curve.within) if len(curve.subset) > 1 else 0.0
-        cells = (
-            f"{_short(value)} [{_short(low)}, {_short(high)}]",
-            "yes" if value <= eps**2 else "no",
-            _short(inside),
-            "yes" if inside <= eps else "no",
-        )
-        row = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f"<tr><th style='text-align:left'>{escape(curve.label)}</th>{row}</tr>")
-    head = f"<tr><th></th><th>overlap ({method})</th><th>separated</th><th>inside</th><th>one</th></tr>"
-    caption = f"<caption style='text-align:left'>at {escape(axis.show(time))}</caption>"
-    style = "border-spacing:12px 0;font-size:85%;line-height:1.5;white-space:nowrap"
-    return f"<div style='overflow-x:auto'><table style='{style}'>{caption}{head}{''.join(rows)}</table></div>"
-
-
-def _short(value: float) -> str:
-    if value < 1e-30:
-        return "&lt; 1e−30" if value > 0 else "0"
-    return f"{value:.2g}" if value >= 1e-3 else f"{value:.1e}".replace("e-0", "e−").replace("e-", "e−")
+            inks = line_colours(self._tree, self._curves, self.theme)
+            self._readout.value = readout_table(self._tree, self._curves, inks, self._axis.show(self.time), self.time)
 
 
 def _as_tree(tree: Any, eps: float | None) -> MixtureTree:

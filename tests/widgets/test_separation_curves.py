@@ -9,7 +9,7 @@ import traitlets
 from critwin_widgets.adapters import hierarchy, scenes
 from critwin_widgets.engine import GaussianMixture
 from critwin_widgets.theory import mixture_tree
-from critwin_widgets.widgets import HierarchyTree, SeparationCurves
+from critwin_widgets.widgets import HierarchyTree, SeparationCurves, _follow
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -98,7 +98,20 @@ def test_a_rounded_answer_of_the_slider_is_not_a_move(curves):
     assert curves.time == pytest.approx(curves._axis.t(curves._slider.value))
 
 
+def test_an_answer_that_comes_late_is_not_a_move(curves, monkeypatch):
+    for time in (5.0123, 4.0123, 3.0123):
+        curves.time = time
+    late = round(float(curves._axis.x(5.0123)) / 0.002) * 0.002
+    curves._slider.value = late
+    assert curves.time == 3.0123
+    assert curves._slider.value == pytest.approx(float(curves._axis.x(3.0123)), abs=1e-3)
+    monkeypatch.setattr(_follow, "_LATE_SECONDS", 0.0)
+    curves._slider.value = late  # when no answer can be on its way, it is a person who goes there
+    assert curves.time == pytest.approx(curves._axis.t(late))
+
+
 def test_selection_brings_a_curve_forward_and_back(curves, tree):
+    plain = [line.stroke_width for line in curves._marks.lines]
     curves._legend.children[0].value = True
     assert curves.selected == curves.curves[0].subset
     assert curves._marks.lines[0].stroke_width > curves._marks.lines[1].stroke_width
@@ -107,7 +120,7 @@ def test_selection_brings_a_curve_forward_and_back(curves, tree):
     assert [button.value for button in curves._legend.children] == [j == 3 for j in range(6)]
     curves._legend.children[3].value = False
     assert curves.selected == ()
-    assert {line.stroke_width for line in curves._marks.lines} == {2.0}
+    assert [line.stroke_width for line in curves._marks.lines] == plain
 
 
 def test_selecting_a_part_without_a_curve_adds_it(curves):
