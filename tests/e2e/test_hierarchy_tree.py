@@ -131,6 +131,7 @@ def test_the_page_follows_the_kernel(river: River, kernel: Kernel) -> None:
     kernel.run("river.time = 1.25; river.selected = [mixture.labels[0]]; river.eps = 0.3")
     expect(river.cursor).to_have_attribute("aria-valuenow", "1.25")
     expect(river.root.locator("[role=treeitem][aria-selected=true]")).to_have_count(1)
+    expect(river.census).to_contain_text("ε = 0.30")
     assert float(river.eps.input_value()) == pytest.approx(-0.5229, abs=0.003)
 
 
