@@ -109,8 +109,10 @@ class CurveMarks:
 
     @property
     def all(self) -> list[Any]:
-        """The marks from back to front."""
-        return [self.shades, *self.bands, self.thresholds, *self.within, *self.lines, self.cursor]
+        """The marks from back to front; thin lines over thick ones, since the two halves of a split coincide."""
+        widths = {id(line): style_of(j)[2] for j, line in enumerate(self.lines)}
+        lines = sorted(self.lines, key=lambda line: -widths[id(line)])
+        return [self.shades, *self.bands, self.thresholds, *self.within, *lines, self.cursor]
 
     @property
     def axes(self) -> list[Any]:

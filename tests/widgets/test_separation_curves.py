@@ -8,6 +8,7 @@ import traitlets
 
 from critwin_widgets.adapters import hierarchy, scenes
 from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.export.colours import PAPER, colours_of, line_ink
 from critwin_widgets.theory import mixture_tree
 from critwin_widgets.widgets import HierarchyTree, SeparationCurves, _follow
 
@@ -121,6 +122,35 @@ def test_selection_brings_a_curve_forward_and_back(curves, tree):
     curves._legend.children[3].value = False
     assert curves.selected == ()
     assert [line.stroke_width for line in curves._marks.lines] == plain
+
+
+def test_curves_are_told_apart_by_more_than_colour(curves):
+    looks = [(line.line_style, line.stroke_width) for line in curves._marks.lines]
+    assert len(set(looks)) == 6
+    samples = [button.description.split()[0] for button in curves._legend.children]
+    assert len(set(samples)) == 6
+    drawn = [mark for mark in curves._figure.marks if mark in curves._marks.lines]
+    assert [line.stroke_width for line in drawn] == sorted((width for _, width in looks), reverse=True)
+
+
+def test_curves_have_the_colours_of_the_river(tree):
+    for theme in ("light", "dark"):
+        widget = SeparationCurves(tree, theme=theme)
+        water = colours_of(tree, theme)
+        for curve, line, button in zip(widget.curves, widget._marks.lines, widget._legend.children, strict=True):
+            ink = line_ink(water[curve.vertex], PAPER[theme])
+            assert line.colors == [ink]
+            assert ink in button.layout.border_left
+            assert f'stroke="{ink}"' in widget.static_svg()
+        widget.close()
+
+
+def test_many_components_show_few_curves():
+    many = mixture_tree(GaussianMixture(np.random.default_rng(0).normal(size=(30, 4)) * 3, [1.0] * 30), 0.1, n=64)
+    widget = SeparationCurves(many, selected=[29])
+    assert 1 <= len(widget.curves) <= 7
+    assert any(curve.subset == (29,) for curve in widget.curves)
+    widget.close()
 
 
 def test_selecting_a_part_without_a_curve_adds_it(curves):
