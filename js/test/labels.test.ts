@@ -12,7 +12,7 @@ import { bundleAt, riverLayout } from "../src/hierarchy_tree/layout";
 import { certifiedTree, dendrogramLayout } from "../src/hierarchy_tree/plateaus";
 import { shownVertices } from "../src/hierarchy_tree/scene";
 import { timeAxis } from "../src/lib/clocks";
-import { roughMeasure, spread, truncate, truncateLabel } from "../src/lib/text";
+import { elide, roughMeasure, spread, truncate } from "../src/lib/text";
 import { digits, large, penguins, scenes } from "./fixtures";
 
 const cases: Array<[string, Tree]> = [
@@ -108,9 +108,15 @@ describe("text", () => {
     expect(truncate("short", 100, 12, roughMeasure)).toBe("short");
     expect(truncate("a rather long label", 60, 12, roughMeasure)).toMatch(/^a.*…$/);
     expect(truncate("wide", 2, 12, roughMeasure)).toBe("");
-    const cut = truncateLabel("Adélie of the Palmer Archipelago · male", 150, 12, roughMeasure);
-    expect(cut).toMatch(/… · male$/);
-    expect(roughMeasure(cut, 12)).toBeLessThanOrEqual(150);
+    const cut = (labels: string[], room: number) => elide(labels, room, 12, roughMeasure);
+    const scenes = ["sand · disc · dot", "sand · square · dash"];
+    expect(cut(scenes, 200)).toEqual(scenes);
+    expect(cut(scenes, 110)).toEqual(["… disc · dot", "… square · dash"]);
+    expect(cut(scenes, 60)).toEqual(["… dot", "… dash"]);
+    const long = "Adélie of the Palmer Archipelago";
+    expect(cut([...scenes, long], 130).slice(0, 2)).toEqual(scenes);
+    expect(roughMeasure(cut([...scenes, long], 130)[2]!, 12, true)).toBeLessThanOrEqual(130);
+    expect(cut([], 60)).toEqual([]);
   });
 });
 

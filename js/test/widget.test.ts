@@ -170,6 +170,32 @@ describe("the widget", () => {
     expect(all(".cw-link")).toHaveLength(8);
   });
 
+  it("selects by a click on the name of a bar", async () => {
+    const { model } = show({ data: scenes(), view: "dendrogram", eps: 0.4 });
+    const name = all(".cw-bar-label").find((label) => label.textContent === "sea")!;
+    name.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+    expect(model.get("selected")).toEqual([4, 5, 6, 7]);
+  });
+
+  it("drags ε through the second view to the picture that a fresh drawing gives", async () => {
+    const state = { data: scenes(), view: "dendrogram", selected: [0, 1, 2, 3] } as const;
+    const { model } = show({ ...state, selected: [...state.selected], eps: 0.03 });
+    const shot = () =>
+      ["path", "line", "text"]
+        .flatMap((tag) => all(`.cw-dendrogram ${tag}, .cw-items ${tag}, .cw-ends ${tag}`))
+        .map((mark) => mark.outerHTML.replaceAll(/cw\d+-\w+-/g, ""));
+    // Steps that move bars only, steps that add and remove vertices, and back.
+    for (const eps of [0.031, 0.05, 0.5, 0.4, 0.07, 0.071, 0.0715]) {
+      model.set("eps", eps);
+      await frame();
+    }
+    const dragged = shot();
+    stops.pop()!();
+    show({ ...state, selected: [...state.selected], eps: 0.0715 });
+    expect(dragged.length).toBeGreaterThan(20);
+    expect(new Set(dragged)).toEqual(new Set(shot()));
+  });
+
   it("opens the table of the same numbers", async () => {
     show({ data: scenes(), eps: 0.1, time: 2.6 });
     el.querySelector<HTMLButtonElement>("[aria-label='Table of the numbers']")!.click();

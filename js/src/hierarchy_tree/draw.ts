@@ -4,9 +4,16 @@ import { setAttributeIfNew } from "../lib/dom";
 import { crossing, lerpAt } from "../lib/interp";
 import type { Vertex } from "./data";
 import { type Bracket, bracketOf, type Region, regionOf } from "./geometry";
-import { type InnerLabel, innerLabels, type LeafLabel, leafLabels, namedEnds } from "./labels";
+import {
+  endsThatFit,
+  type InnerLabel,
+  innerLabels,
+  type LeafLabel,
+  leafLabels,
+  namedEnds,
+} from "./labels";
 import { bandPath, bundleAt, colourAt, type Stream } from "./layout";
-import { ROOT_NAME } from "./names";
+import { ROOT_SHORT } from "./names";
 import type { Picture } from "./picture";
 import { plateauAt } from "./plateaus";
 import type { Scene } from "./scene";
@@ -85,12 +92,13 @@ export function placeRiver(picture: Picture, scene: Scene): void {
 /** Brackets are all that depends on ε in the river: this runs on every frame of an ε drag. */
 export function drawBrackets(picture: Picture, scene: Scene, eps: number): void {
   const { tree, river, frame } = scene;
+  const { zoom } = scene.settings;
   const brackets: Bracket[] = [];
   if (scene.settings.view === "river" && tree.order.length > 1) {
     for (const v of scene.visible) {
       if (v.parent === -1) continue;
       const plateau = plateauAt(tree, v, eps);
-      if (plateau !== null) brackets.push(bracketOf(tree, river, v, plateau));
+      if (plateau !== null) brackets.push(bracketOf(tree, river, v, plateau, zoom.k));
     }
   }
   const groups = picture.brackets
@@ -107,6 +115,7 @@ export function drawBrackets(picture: Picture, scene: Scene, eps: number): void 
   picture.brackets.classed("cw-dense", dense);
   groups.each((b, i, nodes) => {
     const [line, doubt] = nodes[i]!.children as unknown as [SVGPathElement, SVGPathElement];
+    nodes[i]!.classList.toggle("cw-thin", b.thin);
     setAttributeIfNew(line, "d", b.d);
     setAttributeIfNew(doubt, "d", b.doubt);
   });
@@ -143,7 +152,7 @@ export function drawInnerLabels(picture: Picture, scene: Scene, thumbs: ThumbSou
           right: frame.right,
           measure: settings.measure,
           thumbs: thumbs !== null,
-          rootText: tree.order.length === 1 ? "nothing to decide" : ROOT_NAME,
+          rootText: tree.order.length === 1 ? "nothing to decide" : ROOT_SHORT,
           folded: (v) => settings.collapsed.has(v.id) || !scene.visible.includes(v),
         })
       : [];
@@ -257,7 +266,7 @@ function fillEnd(g: SVGGElement, l: LeafLabel, colour: string, address: string |
 export function riverAnchors(scene: Scene): Array<{ vertex: Vertex; anchor: number }> {
   const t = scene.river.times[0]!;
   const { top, bottom } = scene.frame;
-  return namedEnds(scene.tree, scene.ends, Math.floor((bottom - top + 12) / 13)).map((vertex) => {
+  return namedEnds(scene.tree, scene.ends, endsThatFit(bottom - top)).map((vertex) => {
     const [a, b] = bundleAt(scene.river, vertex, t);
     return { vertex, anchor: (a + b) / 2 };
   });

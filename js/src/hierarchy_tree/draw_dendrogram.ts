@@ -177,6 +177,7 @@ function nameBars(picture: Picture, scene: Scene, drawing: Dendrogram): void {
     .selectAll<SVGTextElement, DendrogramRow>("text")
     .data(named, (r) => r.node.vertex.id)
     .join((enter) => enter.append("text").attr("class", "cw-bar-label"));
+  setChanged(names, { "data-vertex": (r) => r.node.vertex.id });
   names.each((r, i, nodes) => {
     const x = px(Math.max(r.x0, frame.left + 4));
     const y = px(r.y - barWidth(r.node.vertex, river.unit) / 2 - 5);

@@ -7,7 +7,7 @@ import { halfTime, valueAt } from "./draw";
 import { curveLabels } from "./labels";
 import { bandPath } from "./layout";
 import type { Picture } from "./picture";
-import type { Scene } from "./scene";
+import { panelHeading, type Scene } from "./scene";
 
 const f = (value: number) => Math.round(value * 10) / 10;
 
@@ -58,11 +58,9 @@ export function drawCurves(picture: Picture, scene: Scene): void {
     .attr("x", frame.left - 5)
     .attr("y", y)
     .text((v) => `${100 * v}%`);
-  const heading =
-    tree.features.length > 0 ? "decided fraction of each feature" : "decided fraction";
   picture.curvesFrame
     .selectAll("text.cw-heading")
-    .data(lines.length > 0 ? [heading] : [])
+    .data(lines.length > 0 ? [panelHeading(scene)] : [])
     .join("text")
     .attr("class", "cw-heading")
     .attr("x", frame.left)

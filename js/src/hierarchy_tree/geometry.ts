@@ -66,6 +66,8 @@ export interface Bracket {
   d: string;
   /** The ends that are only known to an interval. */
   doubt: string;
+  /** Stands in a gap too narrow for a full stroke. */
+  thin: boolean;
 }
 
 /** How far above its bank a bracket may stand: half of the gap there, at most 6 pixels. */
@@ -76,8 +78,9 @@ function standoff(river: River, v: Vertex, i: number): number {
 }
 
 interface Rail {
-  /** Height of the bracket's line at each sample, and the same as path points. */
+  /** Height of the bracket's line at each sample, above its bank by so much, and as path points. */
   ys: Float64Array;
+  above: Float64Array;
   points: string[];
 }
 
@@ -93,9 +96,10 @@ function railOf(river: River, v: Vertex): Rail {
   let rail = known.get(v.id);
   if (rail === undefined) {
     const bank = river.streams[v.first]!.y0;
-    const ys = bank.map((y, i) => y - standoff(river, v, i));
+    const above = bank.map((_, i) => standoff(river, v, i));
+    const ys = bank.map((y, i) => y - above[i]!);
     const points = Array.from(ys, (y, i) => `${f(river.xs[i]!)},${f(y)}`);
-    rail = { ys, points };
+    rail = { ys, above, points };
     known.set(v.id, rail);
   }
   return rail;
@@ -115,7 +119,13 @@ function pointAt(river: River, rail: Rail, t: number): { i: number; x: number; y
 }
 
 /** The bracket of a certified plateau along the upper bank of its vertex. */
-export function bracketOf(tree: Tree, river: River, v: Vertex, plateau: Plateau): Bracket {
+export function bracketOf(
+  tree: Tree,
+  river: River,
+  v: Vertex,
+  plateau: Plateau,
+  zoom: number,
+): Bracket {
   const rail = railOf(river, v);
   const clip = (t: number) => Math.min(Math.max(t, river.times[0]!), tree.tMax);
   const [from, to] = [clip(plateau.start), clip(plateau.end)];
@@ -126,13 +136,19 @@ export function bracketOf(tree: Tree, river: River, v: Vertex, plateau: Plateau)
     return `M${[`${a.x},${a.y}`, ...between, `${b.x},${b.y}`].join("L")}`;
   };
   const tick = (t: number) => {
-    const { x, y } = pointAt(river, rail, t);
-    return `M${x},${f(y - 2.5)}v5`;
+    const { i, x, y } = pointAt(river, rail, t);
+    const half = f(Math.min(2.5, rail.above[i]!));
+    return `M${x},${f(y - half)}v${2 * half}`;
   };
   const open = plateau.start > tree.tMax;
-  const d = from > to ? `${line(from, to)}${open ? "" : tick(from)}${to > 0 ? tick(to) : ""}` : "";
+  const [early, late] = [pointAt(river, rail, from), pointAt(river, rail, to)];
+  // Ticks closer than their own height would be a blot.
+  const ticks = (late.x - early.x) * zoom >= 5;
+  const ends = `${ticks && !open ? tick(from) : ""}${ticks && to > 0 ? tick(to) : ""}`;
+  const d = from > to ? line(from, to) + ends : "";
+  const thin = Math.min(rail.above[early.i]!, rail.above[late.i]!) < 3.5;
   const low = clip(plateau.endLow);
   const high = clip(plateau.startHigh);
   const doubt = (low < to ? line(to, low) : "") + (high > from && !open ? line(high, from) : "");
-  return { vertex: v, d, doubt };
+  return { vertex: v, d, doubt, thin };
 }

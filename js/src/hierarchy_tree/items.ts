@@ -11,7 +11,7 @@ import {
   type DendrogramRow,
   type Window,
 } from "./plateaus";
-import type { Scene } from "./scene";
+import { panelHeading, type Scene } from "./scene";
 import { spoken } from "./words";
 
 /** Nearest ancestor among the items shown. */
@@ -114,10 +114,11 @@ export function highlight(
   for (const layer of [picture.ends, picture.brackets]) {
     layer.selectAll<SVGGElement, { vertex: Vertex }>("g").classed("cw-off", (l) => off(l.vertex));
   }
-  // Words stand on the water of all their streams: dimmed as soon as some of it is.
+  // Words stand on the water of all their streams: where some of it is dimmed, they take the page's ink.
   picture.words
     .selectAll<SVGGElement, { vertex: Vertex }>("g")
-    .classed("cw-off", (l) => !all && !l.vertex.subset.every((i) => lit.has(i)));
+    .classed("cw-off", (l) => off(l.vertex))
+    .classed("cw-part", (l) => !off(l.vertex) && !all && !l.vertex.subset.every((i) => lit.has(i)));
   picture.ends
     .selectAll<SVGGElement, { vertex: Vertex }>("g")
     .classed("cw-on", (l) => !all && !off(l.vertex));
@@ -132,6 +133,22 @@ export function highlight(
     .call(setChanged, { "aria-selected": (i: Item) => String(i.vertex.id === selected) })
     .classed("cw-selected", (i) => i.vertex.id === selected)
     .classed("cw-focus", (i) => i.vertex.id === focus);
+}
+
+interface WindowName {
+  words: string;
+  x: number;
+}
+
+/** The words under a window, clear of the panel's heading; none where that moves them out of it. */
+function nameWindow(scene: Scene, w: Window, middle: number, width: number): WindowName[] {
+  const { frame, settings } = scene;
+  const words = w.parent === null ? "chosen here, 5 % to 95 %" : "critical window";
+  const half = settings.measure(words, 11) / 2;
+  const heading = frame.left + settings.measure(panelHeading(scene), 11) + 14;
+  const x = Math.min(Math.max(middle, heading + half), frame.right - half);
+  const fits = heading + half <= frame.right - half && Math.abs(x - middle) <= width / 2;
+  return width > 0 && fits ? [{ words, x }] : [];
 }
 
 /** Shade the times at which `v` is chosen among its siblings. */
@@ -156,18 +173,11 @@ export function drawWindow(
     .attr("y", frame.top - 8)
     .attr("height", frame.curvesBottom - frame.top + 8);
   picture.band
-    .selectAll<SVGTextElement, Window>("text")
-    // No words where the panel's heading leaves no room for them.
-    .data(bands.filter((w) => x1(w) > x0(w) && frame.right - frame.left > 360))
+    .selectAll<SVGTextElement, WindowName>("text")
+    .data(bands.flatMap((w) => nameWindow(scene, w, (x0(w) + x1(w)) / 2, x1(w) - x0(w))))
     .join("text")
     .attr("y", frame.curvesTop - 8)
     .attr("text-anchor", "middle")
-    .each((w, i, nodes) => {
-      const words = w.parent === null ? "chosen here, 5 % to 95 %" : "critical window";
-      const half = scene.settings.measure(words, 11) / 2;
-      const room = [frame.left + 190 + half, frame.right - half] as const;
-      const middle = Math.min(Math.max((x0(w) + x1(w)) / 2, room[0]), room[1]);
-      nodes[i]!.setAttribute("x", String(middle));
-      nodes[i]!.textContent = words;
-    });
+    .attr("x", (name) => name.x)
+    .text((name) => name.words);
 }

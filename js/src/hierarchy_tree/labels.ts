@@ -1,6 +1,6 @@
 /** Where words go so that none collide. Pure; text sizes come from a `Measure`. */
 import { crossing, lerpAt } from "../lib/interp";
-import { type Measure, spread, truncate, truncateLabel } from "../lib/text";
+import { elide, type Measure, spread, truncate } from "../lib/text";
 import { type Feature, span, type Tree, type Vertex } from "./data";
 import type { River } from "./layout";
 
@@ -43,6 +43,12 @@ export interface LeafOptions {
   narrow: boolean;
 }
 
+/** Pixels from one label to the next where they are most crowded. */
+const TIGHTEST = 9.8;
+
+/** How many labels find room at the data end of a river so high. */
+export const endsThatFit = (height: number) => Math.floor((height + 12) / TIGHTEST);
+
 /**
  * Labels at the data end. Where they are crowded they lose their second line, then shrink, then
  * move apart; where they still cannot fit, the heaviest win.
@@ -51,8 +57,8 @@ export function leafLabels(all: LeafAnchor[], options: LeafOptions): LeafLabel[]
   const { height, measure, narrow } = options;
   const step = height / Math.max(1, all.length);
   const lines = step >= 29 && !narrow ? 2 : 1;
-  const size = step >= 14 ? 12.5 : 10.5;
-  const need = lines === 2 ? 29 : size + 2.5;
+  const size = step >= 14 ? (narrow ? 11.5 : 12.5) : step >= 13 ? 10.5 : 9.5;
+  const need = lines === 2 ? Math.min(34, step) : step >= 13 ? size + 2.5 : TIGHTEST;
   const kept = all.length * need > height ? spaced(all, need) : all;
   const thumb = options.thumbs && step >= 15 ? Math.min(narrow ? 20 : 28, step - 2) : 0;
   const centres = spread(
@@ -62,11 +68,17 @@ export function leafLabels(all: LeafAnchor[], options: LeafOptions): LeafLabel[]
     height,
   );
   const room = options.room - (thumb > 0 ? thumb + 10 : 0);
+  const texts = elide(
+    kept.map((item) => item.vertex.label),
+    room,
+    size,
+    measure,
+  );
   return kept.map((item, i) => ({
     ...item,
     anchor: item.anchor + options.lead,
     y: centres[i]!,
-    text: truncateLabel(item.vertex.label, room, size, measure),
+    text: texts[i]!,
     note: lines === 2 ? `w ${item.vertex.weight.toFixed(2)}` : "",
     size,
     thumb,
@@ -106,9 +118,12 @@ export function labelRoom(
   measure: Measure,
   thumbs: boolean,
 ): number {
-  const widest = Math.max(measure("w 0.00", 11) + 4, ...ends.map((v) => measure(v.label, 12.5)));
+  const widest = Math.max(
+    measure("w 0.00", 11) + 4,
+    ...ends.map((v) => measure(v.label, 12.5, true)),
+  );
   const wanted = widest + (thumbs ? 38 : 0) + 6;
-  return Math.min(wanted, Math.max(64, (width < 560 ? 0.3 : 0.28) * width));
+  return Math.min(wanted, Math.max(64, (width < 560 ? 0.32 : 0.28) * width));
 }
 
 export interface InnerLabel {

@@ -13,6 +13,9 @@ const BETWEEN = " · ";
 /** The root as a stage of the generation; its label says only how many components there are. */
 export const ROOT_NAME = "nothing decided yet";
 
+/** The same on the water, beside the short names of the other vertices. */
+export const ROOT_SHORT = "nothing decided";
+
 /** What a vertex is called where it stands by itself: on its card, in the table, aloud. */
 export function nameOf(v: Named & { parent: number }): string {
   return v.parent === -1 && v.subset.length > 1 ? ROOT_NAME : v.label;

@@ -4,7 +4,7 @@ import type { Scheme } from "../lib/colour";
 import type { Clock, View } from "../lib/contract.gen";
 import type { Measure } from "../lib/text";
 import type { Feature, Tree, Vertex } from "./data";
-import { labelRoom } from "./labels";
+import { endsThatFit, labelRoom, namedEnds } from "./labels";
 import { type River, riverLayout } from "./layout";
 
 export interface Frame {
@@ -73,21 +73,32 @@ export function panelCurves(tree: Tree): Feature[] {
     }));
 }
 
-function frameOf(tree: Tree, settings: Settings, ends: Vertex[], curves: Feature[]): Frame {
+type Shown = ReturnType<typeof shownVertices>;
+
+/** The vertices that may be named at the data end, whatever ε is. */
+function endNames(tree: Tree, settings: Settings, { visible, ends }: Shown, room: number) {
+  if (settings.view === "dendrogram") return visible.filter((v) => v.parent !== -1);
+  return namedEnds(tree, ends, endsThatFit(room));
+}
+
+function frameOf(tree: Tree, settings: Settings, shown: Shown, curves: Feature[]): Frame {
   const { width, height, measure } = settings;
   const narrow = width < 560;
-  const right = width - labelRoom(ends, width, measure, tree.thumbnails !== null) - 18;
   const axisRoom = 40;
   const panel = curves.length === 0 ? 0 : Math.min(92, Math.max(52, 0.17 * height));
   const curvesBottom = height - axisRoom;
   const curvesTop = curvesBottom - panel;
+  const top = 40;
+  const bottom = Math.max(90, curvesTop - (panel > 0 ? 26 : 8));
+  const names = endNames(tree, settings, shown, bottom - top);
+  const right = width - labelRoom(names, width, measure, tree.thumbnails !== null) - 18;
   return {
     width,
     height,
     left: curves.length > 0 ? 36 : 16,
     right: Math.max(right, 80),
-    top: 40,
-    bottom: Math.max(90, curvesTop - (panel > 0 ? 26 : 8)),
+    top,
+    bottom,
     curvesTop,
     curvesBottom,
     narrow,
@@ -115,9 +126,10 @@ export function shownVertices(
 }
 
 export function makeScene(tree: Tree, settings: Settings): Scene {
-  const { visible, ends } = shownVertices(tree, settings.collapsed);
+  const shown = shownVertices(tree, settings.collapsed);
+  const { visible, ends } = shown;
   const curves = tree.order.length > 1 ? panelCurves(tree) : [];
-  const frame = frameOf(tree, settings, ends, curves);
+  const frame = frameOf(tree, settings, shown, curves);
   const outermost = Math.max(
     tree.tMin,
     ...tree.vertices.map((v) => v.interval?.[1] ?? v.half?.value ?? 0),
@@ -145,4 +157,11 @@ export function makeScene(tree: Tree, settings: Settings): Scene {
 /** The same scene seen through another zoom; geometry is shared. */
 export function zoomed(scene: Scene, zoom: Zoom): Scene {
   return { ...scene, settings: { ...scene.settings, zoom }, axis: zoomedAxis(scene.base, zoom) };
+}
+
+/** What the lower panel shows, in words; empty where there is no panel. */
+export function panelHeading({ tree, curves, frame }: Scene): string {
+  if (curves.length === 0) return "";
+  const long = tree.features.length > 0 && !frame.narrow;
+  return long ? "decided fraction of each feature" : "decided fraction";
 }

@@ -60,16 +60,24 @@ export function truncate(
   return lo === 0 ? "" : `${chars.slice(0, lo).join("").trimEnd()}…`;
 }
 
-/** Like `truncate`, but a label of parts ("a · b · c") keeps its last, which tells siblings apart. */
-export function truncateLabel(text: string, room: number, size: number, measure: Measure): string {
-  const cut = text.lastIndexOf(" · ");
-  if (cut > 0 && measure(text, size) > room) {
-    const tail = text.slice(cut);
-    const left = room - measure(tail, size);
-    const head = left > 0.4 * room ? truncate(text.slice(0, cut), left, size, measure) : "";
-    if (head !== "") return head + tail;
-  }
-  return truncate(text, room, size, measure);
+/**
+ * Labels of parts ("a · b · c") cut to fit `room`, all alike: as few leading parts as can be give way
+ * to an ellipsis, since the last ones tell siblings apart.
+ */
+export function elide(labels: string[], room: number, size: number, measure: Measure): string[] {
+  const parts = labels.map((label) => label.split(" · "));
+  const cut = (drop: number) =>
+    parts.map((all) => {
+      const gone = Math.min(drop, all.length - 1);
+      return gone === 0 ? all.join(" · ") : `… ${all.slice(gone).join(" · ")}`;
+    });
+  const fits = (text: string) => measure(text, size, true) <= room;
+  const most = Math.max(0, ...parts.map((all) => all.length - 1));
+  // What does not fit with a single part is no reason to cut the others.
+  const hopeful = cut(most).map(fits);
+  let drop = 0;
+  while (drop < most && cut(drop).some((text, i) => hopeful[i] && !fits(text))) drop += 1;
+  return cut(drop).map((text) => truncate(text, room, size, measure, true));
 }
 
 /**
