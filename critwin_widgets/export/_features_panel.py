@@ -1,4 +1,4 @@
-"""Under the river, on the same axis: how far each feature is decided, with its half-way time."""
+"""Under the river, on the same axis: how far each feature, or split, is decided, with its half-way time."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +9,12 @@ from ._axis import Axis
 from ._frame import LEFT, small
 from ._svg import Boxes, decimate, fit_text, number, polyline, tag, text_width
 from ._theme import Theme
+from ._tree_view import time_value
 from .colours import feature_line
 
 HEIGHT = 72.0
+MOST, MOST_SPLITS = 8, 4
+"""Curves shown, of features and of splits."""
 
 
 @dataclass(frozen=True)
@@ -23,27 +26,51 @@ class Features:
         times: OU times, ``(T,)``.
         decided: Decided fractions, ``(F, T)``.
         half: Half-way times, NaN where a feature never gets there, ``(F,)``.
+        kind: What they are: "feature", or "split" where the mixture has no features.
     """
 
     names: tuple[str, ...]
     times: np.ndarray
     decided: np.ndarray
     half: np.ndarray
+    kind: str = "feature"
 
 
 def read_features(tree: Any) -> Features:
-    """The features of a tree; one with a single value is decided from the start and left out."""
+    """What the panel shows, as in the live picture: the features that vary, or else the first splits.
+
+    A feature with a single value is decided from the start and left out.
+    """
     data = tree.features
     names = [str(name) for name in np.asarray(data["feature"].values)]
     times = np.asarray(tree.times, dtype=np.float64)
     decided = np.asarray(data["decided"], dtype=np.float64).reshape(len(names), len(times))
     # As in the live picture, so that a feature has the same place, and so the same line, in both.
-    keep = np.flatnonzero(np.asarray(data["chance"], dtype=np.float64).reshape(-1) < 1.0 - 1e-12)
+    keep = np.flatnonzero(np.asarray(data["chance"], dtype=np.float64).reshape(-1) < 1.0 - 1e-12)[:MOST]
+    if len(keep) == 0:
+        return _splits(tree, times)
     return Features(
         names=tuple(names[j] for j in keep),
         times=times,
         decided=decided[keep],
         half=np.asarray(data["half_time"], dtype=np.float64).reshape(-1)[keep],
+    )
+
+
+def _splits(tree: Any, times: np.ndarray) -> Features:
+    """The heaviest splits, level by level from the root."""
+    depth = {0: 0}
+    for vertex in tree.vertices[1:]:
+        depth[vertex.id] = depth[vertex.parent] + 1
+    inner = [v for v in tree.vertices if v.children]
+    shown = sorted(inner, key=lambda v: (depth[v.id], -v.weight, v.id))[:MOST_SPLITS]
+    rows = np.asarray(tree.curves["decided"], dtype=np.float64)
+    return Features(
+        names=tuple("first split" if v.id == 0 else f"split of {v.label}" for v in shown),
+        times=times,
+        decided=np.nan_to_num(rows[[v.id for v in shown]]),
+        half=np.array([time_value(v.half_time) for v in shown]),
+        kind="split",
     )
 
 
@@ -63,7 +90,7 @@ def features_panel(features: Features, axis: Axis, theme: Theme, top: float) -> 
         return "", top
     bottom = top + HEIGHT
     parts = [
-        small(LEFT, top - 8, "how far each feature is decided (0 to 100 %)", theme),
+        small(LEFT, top - 8, f"how far each {features.kind} is decided (0 to 100 %)", theme),
         tag("path", {"d": f"M{number(axis.x0)} {number(top)}H{number(axis.x1)}", "stroke": theme.rule}),
     ]
     t = axis.times(160)

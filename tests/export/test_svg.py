@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.export.colours import feature_line
 from critwin_widgets.export.svg import curves_svg, dendrogram_svg, river_svg
 from critwin_widgets.theory import mixture_tree
 
@@ -137,3 +138,18 @@ def test_a_subset_that_is_no_vertex_is_named(scene_tree):
         curves_svg(scene_tree, [["sand · disc · dot", "sea · disc · dot"]])
     with pytest.raises(ValueError, match="the whole mixture has no rest"):
         curves_svg(scene_tree, [range(8)])
+
+
+def test_without_a_feature_that_varies_the_splits_are_shown_as_in_the_live_picture():
+    mixture = GaussianMixture([[0.0], [6.0], [40.0]], [1.0] * 3, features={"kind": ["same"] * 3})
+    shown = river_svg(mixture_tree(mixture, 0.1, n=64))
+    assert "how far each split is decided" in shown
+    assert "first split" in shown
+    assert "split of 0, 1" in shown
+
+
+def test_features_have_the_lines_of_the_live_picture(scene_tree):
+    shown = river_svg(scene_tree, theme="dark")
+    for place in range(3):
+        colour, dash = feature_line(place, "dark")
+        assert f'stroke="{colour}" stroke-width="1.8" stroke-dasharray="{dash}"' in shown
