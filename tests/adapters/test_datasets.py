@@ -67,7 +67,7 @@ def test_scenes_differ_more_in_background_than_in_shape_than_in_mark():
     background = distance("sand · disc · dot", "sea · disc · dot")
     shape = distance("sand · disc · dot", "sand · square · dot")
     mark = distance("sand · disc · dot", "sand · disc · dash")
-    assert background > 20 * shape > 80 * mark > 400
+    assert background > 6 * shape > 24 * mark > 400
     low, high = np.min(means) / 16, np.max(means) / 16
     assert -1 <= low < high <= 1
 
@@ -88,9 +88,15 @@ def test_species_are_decided_before_sex():
 
 
 def test_scenes_certify_backgrounds_first_and_everything_later():
-    tree = mixture_tree(scenes(1).mixture(), 0.1)
+    tree = mixture_tree(scenes(1).mixture(), 0.22)
     assert [node.label for node in tree.nodes[1:] if len(node.subset) > 1] == ["sand", "sea"]
     assert len(tree.at_eps(0.3).nodes) == 15
+
+
+def test_scenes_are_decided_level_by_level():
+    half = mixture_tree(scenes(1).mixture(), 0.1).features["half_time"]
+    background, shape, mark = (float(half.sel(feature=name)) for name in ("background", "shape", "mark"))
+    assert background > shape + 1.5 > mark + 3.0
 
 
 def test_the_hierarchy_is_certified_whole():
