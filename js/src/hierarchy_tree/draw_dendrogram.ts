@@ -4,6 +4,7 @@ import { setAttributeIfNew, setChanged, setText } from "../lib/dom";
 import type { Vertex } from "./data";
 import type { Item } from "./draw";
 import { type Box, overlaps } from "./labels";
+import { ROOT_SHORT } from "./names";
 import type { Picture } from "./picture";
 import {
   certifiedTree,
@@ -149,10 +150,10 @@ export function moveDendrogram(picture: Picture, scene: Scene, drawing: Dendrogr
 }
 
 /** A short name says nothing where the parent it shortens is not in the picture. */
-const barName = (r: DendrogramRow) =>
-  r.node.parent?.vertex.id === r.node.vertex.parent && r.node.vertex.depth > 1
-    ? r.node.vertex.short
-    : r.node.vertex.label;
+function barName({ node: { vertex, parent } }: DendrogramRow): string {
+  if (vertex.parent === -1) return ROOT_SHORT;
+  return parent?.vertex.id === vertex.parent && vertex.depth > 1 ? vertex.short : vertex.label;
+}
 
 /** Inner vertices carry their name above the bar, where it touches no other name and no bar. */
 function nameBars(picture: Picture, scene: Scene, drawing: Dendrogram): void {
@@ -163,7 +164,7 @@ function nameBars(picture: Picture, scene: Scene, drawing: Dendrogram): void {
     return { x0: r.x0, x1: r.x1, y0: r.y - half, y1: r.y + half };
   });
   const named = drawing.rows.filter((r) => {
-    if (r.terminal || r.node.vertex.parent === -1) return false;
+    if (r.terminal) return false;
     const x0 = Math.max(r.x0, frame.left + 4);
     const base = r.y - barWidth(r.node.vertex, river.unit) / 2 - 3;
     const box = { x0, x1: x0 + settings.measure(barName(r), 11.5, true), y0: base - 11, y1: base };

@@ -187,7 +187,7 @@ function placeInner(
   options: InnerOptions,
 ): InnerLabel | null {
   const [from, to] = span(tree, v, 0.5);
-  const lo = Math.max(options.left + 6, options.x(from));
+  const lo = Math.max(options.left + 6, options.x(from) + 4);
   const hi = Math.min(options.right - 6, options.x(to));
   // The calm middle: its siblings have parted and its own split has hardly begun.
   const [calmFrom, calmTo] = span(tree, v, 0.9);
