@@ -123,7 +123,7 @@ export function labelRoom(
     ...ends.map((v) => measure(v.label, 12.5, true)),
   );
   const wanted = widest + (thumbs ? 38 : 0) + 6;
-  return Math.min(wanted, Math.max(64, (width < 560 ? 0.32 : 0.28) * width));
+  return Math.min(wanted, Math.max(64, (width < 900 ? 0.32 : 0.28) * width));
 }
 
 export interface InnerLabel {
