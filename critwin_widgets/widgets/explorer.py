@@ -66,10 +66,10 @@ class Explorer(StaticPicture, ipywidgets.VBox):
     """
 
     time = Number(None, low=0, meaning="an OU time of at least 0, or None", allow_none=True)
-    """OU time of the cursor, or None.
+    """OU time of the cursor; it begins where the first split is half decided.
 
     - Type: `float | None`
-    - Default: `None`
+    - Default: half-way time of the first split; `None` where nothing is ever half decided
     """
 
     eps = Number(0.1, low=EPS_RANGE[0], high=EPS_RANGE[1], open_ends=True, meaning="inside (0, 1)")
@@ -123,6 +123,7 @@ class Explorer(StaticPicture, ipywidgets.VBox):
         ]
         self._listen()
         self._show_about()
+        self.time = _resting_time(self._base)
 
     @property
     def tree(self) -> MixtureTree:
@@ -266,7 +267,7 @@ class Explorer(StaticPicture, ipywidgets.VBox):
     def _replace(self, tree: MixtureTree, preset: str) -> None:
         self._replacing = True
         try:
-            self.selected, self.time = (), None
+            self.selected, self.time = (), _resting_time(tree)
             self._base = tree
             self.feature, self.preset = "", preset
             self._offer_features()
@@ -300,6 +301,12 @@ class Explorer(StaticPicture, ipywidgets.VBox):
         self._status.value = f'<span role="status" style="color:{colour}">{escape(words)}</span>' if words else ""
         for box in self._controls.children:
             box.disabled = busy
+
+
+def _resting_time(tree: MixtureTree) -> float | None:
+    """Where the river's cursor rests until it is moved, so that the curves begin there too."""
+    half = tree.vertices[0].half_time
+    return half.value if half is not None and half.exists else None
 
 
 def as_tree(source: Any, eps: float) -> MixtureTree:

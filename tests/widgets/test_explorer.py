@@ -79,7 +79,8 @@ def test_a_preset_replaces_the_data_and_resets_what_belonged_to_it(explorer):
     assert explorer.preset == "deep"
     assert explorer.mixture.n_components == 4
     for part in (explorer, explorer.river, explorer.curves):
-        assert (part.selected, part.time, part.eps) == ((), None, 0.3)
+        assert (part.selected, part.eps) == ((), 0.3)
+        assert part.time == explorer.tree.vertices[0].half_time.value
     assert explorer.feature == ""
     assert [value for _, value in explorer._feature_box.options] == ["", "level 1", "level 2"]
     assert explorer.river.tree.mixture is explorer.curves.tree.mixture is explorer.mixture
@@ -239,3 +240,12 @@ def test_a_bad_assignment_changes_nothing(explorer):
         with pytest.raises(traitlets.TraitError, match=name):
             setattr(explorer, name, value)
         assert getattr(explorer, name) == before
+
+
+def test_the_cursor_begins_where_the_first_split_is_half_decided(explorer, tree):
+    for part in (explorer, explorer.river, explorer.curves):
+        assert part.time == pytest.approx(tree.vertices[0].half_time.value)
+
+
+def test_one_component_has_no_place_for_a_cursor():
+    assert Explorer(GaussianMixture([[0.0, 1.0]], 1.0), presets={}).time is None
