@@ -1,4 +1,10 @@
-"""From a click on a vertex to the kernel and back, beside a bare ipywidgets slider in the same page."""
+"""From a click on a vertex to the kernel and back, beside a bare ipywidgets slider in the same page.
+
+On a stock server an answer arrives either at once or about 40 ms later, when a delayed
+acknowledgement releases the small packets that wait for it. Which of the two is a toss that also
+depends on the message before, so a median jumps between them: the kinds are tried in random order
+and their means compared, and the lower quartiles, which are free of the wait.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +20,8 @@ from tests.e2e.desk import Desk
 from tests.e2e.lab import LabServer
 from tests.e2e.river import River
 
-_TRIALS = 40
+_TRIALS = 100
+_WARM_UP = ["river", "slider"] * 5
 _LIMIT = 2.0
 _CELLS = [
     # In both cases the kernel answers by one trait of one label, which the page waits to see.
@@ -51,17 +58,17 @@ _TRIP = """async ([name, trial]) => {
 
 
 def trips(page: Page) -> dict[str, np.ndarray]:
-    """Milliseconds of each round trip, the two kinds in turn so that both meet the same machine."""
+    """Milliseconds of each round trip, the two kinds in random order on the same page."""
+    order = np.random.default_rng(0).permutation(np.repeat(["river", "slider"], _TRIALS))
     times: dict[str, list[float]] = {"river": [], "slider": []}
-    for trial in range(_TRIALS):
-        for name, kept in times.items():
-            kept.append(page.evaluate(_TRIP, [name, trial]))
-            page.wait_for_timeout(120)
-    return {name: np.array(kept[5:]) for name, kept in times.items()}
+    for name in [*_WARM_UP, *order]:
+        times[name].append(page.evaluate(_TRIP, [name, len(times[name])]))
+        page.wait_for_timeout(120)
+    return {name: np.array(kept[-_TRIALS:]) for name, kept in times.items()}
 
 
 def run() -> list[Row]:
-    """The ratio of the medians."""
+    """The ratios of the means and of the lower quartiles."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = LabServer(Path(folder))
         browser = launch(playwright)
@@ -74,5 +81,11 @@ def run() -> list[Row]:
         finally:
             browser.close()
             lab.stop()
-    ours, bare = (float(np.median(times[name])) for name in ("river", "slider"))
-    return [Row("selection: kernel round trip (median)", ours, "ms", f"bare slider {bare:.3g} ms", ours / bare, _LIMIT)]
+    return [
+        _row("mean", *(float(times[name].mean()) for name in ("river", "slider"))),
+        _row("lower quartile", *(float(np.percentile(times[name], 25)) for name in ("river", "slider"))),
+    ]
+
+
+def _row(what: str, ours: float, bare: float) -> Row:
+    return Row(f"selection: kernel round trip ({what})", ours, "ms", f"bare slider {bare:.3g} ms", ours / bare, _LIMIT)
