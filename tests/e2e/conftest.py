@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.e2e.browser import launch
 from tests.e2e.desk import Desk
-from tests.e2e.lab import LabServer
+from tests.e2e.lab import Kernel, LabServer
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +43,20 @@ def open_desk(browser: Browser, lab: LabServer) -> Iterator[Callable[..., Desk]]
     yield opened
     for desk in desks:
         desk.close()
+
+
+@pytest.fixture(scope="module")
+def desk(request: pytest.FixtureRequest, open_desk: Callable[..., Desk], lab: LabServer) -> Desk:
+    """The test module's own notebook, `NAME` with `CELLS`, open and run."""
+    lab.add_notebook(request.module.NAME, request.module.CELLS)
+    opened = open_desk(request.module.NAME)
+    opened.run_all()
+    return opened
+
+
+@pytest.fixture(scope="module")
+def kernel(request: pytest.FixtureRequest, desk: Desk, lab: LabServer) -> Iterator[Kernel]:
+    """That notebook's kernel."""
+    connection = lab.kernel(request.module.NAME)
+    yield connection
+    connection.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.desk import Desk
-from tests.e2e.lab import Kernel, LabServer
+from tests.e2e.lab import Kernel
 from tests.e2e.river import River
 
 NAME = "tree.ipynb"
@@ -22,21 +22,6 @@ CELLS = [
     "curves",
     "river",
 ]
-
-
-@pytest.fixture(scope="module")
-def desk(open_desk: Callable[..., Desk], lab: LabServer) -> Desk:
-    lab.add_notebook(NAME, CELLS)
-    opened = open_desk(NAME)
-    opened.run_all()
-    return opened
-
-
-@pytest.fixture(scope="module")
-def kernel(desk: Desk, lab: LabServer) -> Iterator[Kernel]:
-    connection = lab.kernel(NAME)
-    yield connection
-    connection.close()
 
 
 def wait_for_kernel(kernel: Kernel, condition: str) -> None:

@@ -7,22 +7,9 @@ import pytest
 from sklearn.mixture import GaussianMixture as Peer
 
 from critwin_widgets.engine import GaussianMixture
+from tests.mixtures import random_mixture
 
 TYPES = ("spherical", "diag", "tied", "full")
-
-
-def example(covariance_type: str, count: int = 4, dim: int = 3, seed: int = 0) -> GaussianMixture:
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(count, dim, dim))
-    full = root @ np.swapaxes(root, 1, 2) / dim + 0.3 * np.eye(dim)
-    covariances = {
-        "spherical": rng.uniform(0.3, 2.0, count),
-        "diag": rng.uniform(0.3, 2.0, (count, dim)),
-        "tied": full[0],
-        "full": full,
-    }[covariance_type]
-    weights = rng.uniform(0.5, 1.5, count)
-    return GaussianMixture(3 * rng.normal(size=(count, dim)), covariances, weights / weights.sum(), covariance_type)
 
 
 def peer(mixture: GaussianMixture) -> Peer:
@@ -37,7 +24,7 @@ def peer(mixture: GaussianMixture) -> Peer:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_log_prob_agrees_with_scikit_learn_at_every_time(kind):
-    mixture = example(kind)
+    mixture = random_mixture(kind)
     x = 4 * np.random.default_rng(1).normal(size=(50, 3))
     for t in (0.0, 0.3, 2.0):
         noised = mixture.at(t)
@@ -46,7 +33,7 @@ def test_log_prob_agrees_with_scikit_learn_at_every_time(kind):
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_score_is_the_gradient_of_log_prob(kind):
-    mixture = example(kind).at(0.2)
+    mixture = random_mixture(kind).at(0.2)
     x = jnp.asarray(3 * np.random.default_rng(2).normal(size=(20, 3)), dtype=jnp.float32)
     for subset in (None, [0, 2]):
         gradient = jax.vmap(jax.grad(lambda y, s=subset: mixture.log_prob(y, s)))(x)
@@ -55,7 +42,7 @@ def test_score_is_the_gradient_of_log_prob(kind):
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_samples_have_the_mixtures_moments(kind):
-    mixture = example(kind)
+    mixture = random_mixture(kind)
     n = 40_000
     x, which = mixture.sample(3, n, return_components=True)
     x, which = np.asarray(x, np.float64), np.asarray(which)
@@ -80,7 +67,7 @@ def test_samples_have_the_mixtures_moments(kind):
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_noising_is_a_semigroup_that_forgets(kind):
-    mixture = example(kind)
+    mixture = random_mixture(kind)
     twice, once = mixture.at(0.4).at(0.7), mixture.at(1.1)
     np.testing.assert_allclose(twice.means, once.means, rtol=1e-12)
     np.testing.assert_allclose(twice.covariances, once.covariances, rtol=1e-12)
@@ -91,14 +78,14 @@ def test_noising_is_a_semigroup_that_forgets(kind):
 
 
 def test_at_can_be_traced_by_jax():
-    mixture = example("full")
+    mixture = random_mixture("full")
     x = jnp.ones((2, 3))
     traced = jax.jit(lambda t: mixture.at(t).log_prob(x))(jnp.float32(0.5))
     np.testing.assert_allclose(traced, mixture.at(0.5).log_prob(x), rtol=1e-5)
 
 
 def test_a_common_offset_of_a_million_costs_no_digits():
-    near = example("tied")
+    near = random_mixture("tied")
     far = GaussianMixture(near.means + 1e6, near.covariances, near.weights, "tied")
     x = np.random.default_rng(4).normal(size=(30, 3))
     np.testing.assert_allclose(far.log_prob(x + 1e6), near.log_prob(x), atol=1e-4)
@@ -116,7 +103,7 @@ def test_subsets_by_index_and_label_are_the_same_mixture():
 
 
 def test_the_same_key_gives_the_same_points():
-    mixture = example("full")
+    mixture = random_mixture("full")
     np.testing.assert_array_equal(mixture.sample(7, 10), mixture.sample(jax.random.key(7), 10))
     assert not np.array_equal(mixture.sample(7, 10), mixture.sample(8, 10))
 
@@ -180,7 +167,7 @@ def test_bad_subsets_are_named(subset, error, message):
 
 
 def test_bad_points_times_and_keys_are_named():
-    mixture = example("diag")
+    mixture = random_mixture("diag")
     with pytest.raises(ValueError, match=r"last axis of length 3, not shape \(5, 2\)"):
         mixture.log_prob(np.zeros((5, 2)))
     for bad in (-0.1, np.nan, np.inf):

@@ -7,23 +7,10 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from critwin_widgets.engine import Estimate, GaussianMixture, overlap, total_variation
+from tests.mixtures import random_mixture
 from tests.references import CASES, mixture_of
 
 TIMES = np.array([0.05, 0.3, 1.0, 2.0])
-
-
-def random_mixture(kind="spherical", count=5, dim=3, seed=0, spread=2.5) -> GaussianMixture:
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(count, dim, dim))
-    full = root @ np.swapaxes(root, 1, 2) / dim + 0.3 * np.eye(dim)
-    covariances = {
-        "spherical": rng.uniform(0.3, 2, count),
-        "diag": rng.uniform(0.3, 2, (count, dim)),
-        "tied": full[0],
-        "full": full,
-    }
-    weights = rng.uniform(0.5, 1.5, count)
-    return GaussianMixture(spread * rng.normal(size=(count, dim)), covariances[kind], weights / weights.sum(), kind)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["name"])
