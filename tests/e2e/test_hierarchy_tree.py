@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.desk import Desk
+from tests.e2e.desk import PICTURES, Desk
 from tests.e2e.lab import Kernel
 from tests.e2e.river import River
 
@@ -157,6 +161,32 @@ def test_the_node_link_tree_is_the_second_view(desk: Desk, river: River, kernel:
     expect(river.root.locator(".cw-link")).to_have_count(14)
     expect(river.root.locator(".cw-river")).to_be_hidden()
     desk.picture("tree-dendrogram")
+
+
+@pytest.mark.parametrize("kind", ["SVG", "PNG"])
+def test_the_menu_saves_the_picture(desk: Desk, river: River, kind: str, tmp_path: Path) -> None:
+    river.button("Save, and help with keys").click()
+    with river.page.expect_download() as download:
+        river.root.get_by_role("menuitem", name=f"Save as {kind}").click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert file.suffix == f".{kind.lower()}"
+    if kind == "SVG":
+        picture = ElementTree.parse(file).getroot()
+        words = "".join(picture.itertext())
+        assert "sand" in words
+        assert "background" in words
+        # Colours of the page's theme would be lost in a file of its own.
+        assert "var(--" not in file.read_text()
+    else:
+        data = file.read_bytes()
+        assert data[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", data[16:24])
+        box = river.root.locator("svg").first.bounding_box()
+        assert box is not None
+        assert (width, height) >= (round(box["width"]), round(box["height"]))
+        assert len(data) > 20_000, "an empty picture is smaller"
+    shutil.copy(file, PICTURES / f"saved{file.suffix}")
 
 
 def test_two_views_of_one_widget_stay_in_step(desk: Desk, river: River) -> None:
