@@ -163,6 +163,9 @@ class Explorer(StaticPicture, ipywidgets.VBox):
         """The decision table in plain text."""
         return str(self.tree)
 
+    def __repr__(self) -> str:
+        return f"Explorer({self._base!r}, eps={self.eps:g})"
+
     @traitlets.validate("selected")
     def _check_selected(self, proposal: Any) -> tuple[int, ...]:
         value = proposal["value"]

@@ -152,6 +152,9 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         chosen = [curve.subset for curve in self._curves]
         return curves_svg(self._tree, chosen, title=self._title, theme=theme, clock=self.clock)
 
+    def __repr__(self) -> str:
+        return f"SeparationCurves({self._tree!r}, eps={self.eps:g})"
+
     def static_text(self) -> str:
         """The same in words."""
         return f"{self._title}\n{curve_words(self._tree, self._curves, shown_windows(self._tree, self._curves))}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 import critwin_widgets as cw
+from critwin_widgets.export.svg import river_svg
 
 ROOT = Path(__file__).resolve().parents[2]
 # Written in pieces, so that this file passes its own test.
@@ -98,3 +100,19 @@ def test_notebooks_stay_small() -> None:
     sizes = {name: (ROOT / name).stat().st_size for name in tracked() if name.endswith(".ipynb")}
     assert sizes
     assert all(size < 1_000_000 for size in sizes.values()), sizes
+
+
+@pytest.mark.parametrize("name", ["river.svg", "river-dark.svg"])
+def test_the_picture_in_the_readme_is_of_today(name: str) -> None:
+    shown = ElementTree.parse(ROOT / "notebooks" / "images" / name).getroot()
+    theme = "dark" if "dark" in name else "light"
+    tree = cw.mixture_tree(cw.datasets.scenes().mixture(), eps=0.1)
+    today = ElementTree.fromstring(river_svg(tree, theme=theme))
+
+    def numbers(picture: ElementTree.Element) -> list[float]:
+        (words,) = (e.text or "" for e in picture if e.tag.endswith("desc"))
+        return [float(n) for n in re.findall(r"\d+(?:\.\d+)?", words)]
+
+    # Processors may differ in the last digit of a time.
+    assert numbers(shown) == pytest.approx(numbers(today), abs=0.02)
+    assert len(list(shown.iter())) == pytest.approx(len(list(today.iter())), abs=8)

@@ -249,3 +249,9 @@ def test_the_cursor_begins_where_the_first_split_is_half_decided(explorer, tree)
 
 def test_one_component_has_no_place_for_a_cursor():
     assert Explorer(GaussianMixture([[0.0, 1.0]], 1.0), presets={}).time is None
+
+
+def test_it_shows_itself_in_one_line(explorer):
+    for widget in (explorer, explorer.curves, explorer.river):
+        assert type(widget).__name__ in repr(widget)
+        assert len(repr(widget)) < 120
