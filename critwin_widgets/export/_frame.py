@@ -1,10 +1,18 @@
 """What every static picture has around it: heading, axis, closing line."""
 
+import math
+
 from ._axis import CLOCK_NAMES, Axis
 from ._svg import fit_text, number, tag, text_width
 from ._theme import Theme
 
 LEFT = 28.0
+
+
+def check_width(width: float) -> None:
+    """Raise `ValueError` for a picture too narrow to hold its words."""
+    if not (math.isfinite(width) and width >= 320):
+        raise ValueError(f"width is {width!r}; it must be a number of at least 320 pixels.")
 
 
 def heading(title: str, theme: Theme, width: float) -> str:

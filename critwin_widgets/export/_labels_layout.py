@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..theory._labels import added_words
 from ._axis import Axis
 from ._river_layout import River
 from ._svg import Boxes, text_width
@@ -43,7 +44,7 @@ def plateau_labels(view: TreeView, river: River, axis: Axis, thumbs: bool) -> li
 def _own_part(view: TreeView, vertex: int) -> str:
     """What a vertex's name adds to its parent's: "disc" for "sand · disc" below "sand"."""
     parents = [view.names[i] for i in range(len(view.children)) if vertex in view.children[i]]
-    return view.names[vertex].removeprefix(parents[0] + " · ") if parents else view.names[vertex]
+    return added_words(view.names[vertex], parents[0]) if parents else view.names[vertex]
 
 
 def _place(

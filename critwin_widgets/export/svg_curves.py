@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._axis import Axis, power_of_ten, time_axis_of
-from ._frame import LEFT, closing, heading, small, time_axis
+from ._frame import LEFT, check_width, closing, heading, small, time_axis
 from ._svg import decimate, document, fit_text, number, polyline, tag, text_width
 from ._theme import Theme, theme_named
 from .colours import colours_of, dash, line_ink
@@ -44,8 +44,7 @@ def curves_svg(
     Raises:
         ValueError: For an unknown theme, clock or subset, or a width below 320.
     """
-    if not (np.isfinite(width) and width >= 320):
-        raise ValueError(f"width is {width!r}; it must be a number of at least 320 pixels.")
+    check_width(width)
     colours = theme_named(theme)
     curves = separation_curves(tree, vertices)
     title = "How far apart are the parts?" if title is None else title

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._axis import Axis
-from ._frame import LEFT, closing, heading, time_axis
+from ._frame import LEFT, check_width, closing, heading, time_axis
 from ._svg import document, fit_text, number, tag, text_width
 from ._theme import Theme, theme_named
 from ._tree_view import TreeView, read_tree
@@ -47,8 +47,7 @@ def dendrogram_svg(
     Raises:
         ValueError: For an unknown theme or clock, or a width below 320.
     """
-    if not (np.isfinite(width) and width >= 320):
-        raise ValueError(f"width is {width!r}; it must be a number of at least 320 pixels.")
+    check_width(width)
     colours, view = theme_named(theme), read_tree(tree)
     title = f"Certified plateaus and critical windows at ε = {tree.eps:g}" if title is None else title
     water = view.colours(colours.scheme)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ._axis import Axis, time_axis_of
 from ._features_panel import features_panel, guides, read_features
-from ._frame import LEFT, closing, heading, time_axis
+from ._frame import LEFT, check_width, closing, heading, time_axis
 from ._labels_layout import Placed, plateau_labels
 from ._river_layout import River, gradient_stops, river_layout
 from ._svg import decimate, document, fit_text, number, polyline, spread, tag, text_width
@@ -40,8 +40,7 @@ def river_svg(
     Raises:
         ValueError: For an unknown theme or clock, or a width below 320.
     """
-    if not (np.isfinite(width) and width >= 320):
-        raise ValueError(f"width is {width!r}; it must be a number of at least 320 pixels.")
+    check_width(width)
     colours, view = theme_named(theme), read_tree(tree)
     title = "When is what decided?" if title is None else title
     thumbs = _Thumbnails(tree)

@@ -27,5 +27,10 @@ def subset_label(mixture: GaussianMixture, subset: tuple[int, ...]) -> str:
     return _listed([mixture.labels[k] for k in subset])
 
 
+def added_words(label: str, parent: str) -> str:
+    """Return what a label adds to its parent's: `disc` for `sand · disc` inside `sand`."""
+    return label.removeprefix(parent + " · ")
+
+
 def _listed(words: list[str]) -> str:
     return ", ".join(words) if len(words) <= _MOST else ", ".join(words[: _MOST - 1]) + f", … ({len(words)})"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from ._labels import added_words
 from .times import Time
 
 if TYPE_CHECKING:
@@ -56,19 +57,13 @@ def text(tree: "MixtureTree") -> str:
     lines += _feature_lines(tree)
     lines += ["", _head("split")]
     for row in rows(tree):
-        into = " | ".join(_news(child, row["vertex"]) for child in row["into"])
+        into = " | ".join(added_words(child, row["vertex"]) for child in row["into"])
         lines.append(f"{_fit(row['vertex'] + ' → ' + into, _WIDTH)} {_half(row)}  {_span(row)}")
     return "\n".join([*lines, "", *_certified_lines(tree)])
 
 
 def _head(first: str) -> str:
     return f"{first.ljust(_WIDTH)} half-way t (95 %)         5 % … 95 % decided"
-
-
-def _news(child: str, parent: str) -> str:
-    """Return what a child's label adds to its parent's: `disc` for `sand · disc` inside `sand`."""
-    prefix = parent + " · "
-    return child.removeprefix(prefix) or child
 
 
 def _fit(words: str, width: int) -> str:

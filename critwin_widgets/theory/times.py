@@ -9,7 +9,7 @@ from scipy import special
 
 from ..engine.mixtures import GaussianMixture
 from ..engine.processes import clock
-from ..engine.separation import EXACT, Estimate, Survey
+from ..engine.separation import EXACT, Estimate, PairTable
 
 SEPARATED, NEVER_SEPARATED = "separated", "never separated"
 REACHED, ALWAYS_WITHIN, UNBOUNDED = "reached", "always within", "unbounded"
@@ -65,7 +65,7 @@ def time_grid(mixture: GaussianMixture) -> np.ndarray:
     extent = 2 * np.sqrt(np.square(mixture.offsets).sum(-1).max())
     extent = max(extent, 1e-3 * math.sqrt(values.max()), 1e-12)
     coarse = np.geomspace(0.01 * min(math.sqrt(values.min()), extent), 1e3 * max(extent, math.sqrt(values.max())), 64)
-    table = Survey(mixture, clock.from_sigma(coarse), 1).table
+    table = PairTable.of(mixture, clock.from_sigma(coarse))
     gap = gap_of(np.exp(table.log_high)).reshape(len(coarse), -1)
     gap = gap[:, gap.max(0) > 0]
     if not gap.size:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import math
-from difflib import get_close_matches
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-__all__ = ["Choice", "Number", "StaticPicture", "TraitValueError", "check_keywords"]
+from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.engine._validation import near_miss
+from critwin_widgets.theory import MixtureTree, mixture_tree
+
+__all__ = ["Choice", "Number", "StaticPicture", "Subset", "TraitValueError", "check_keywords", "tree_of"]
 
 
 class TraitValueError(traitlets.TraitError, ValueError):
@@ -32,10 +36,8 @@ class Choice(traitlets.TraitType):
         """Return `value` if it is one of the names."""
         if value in self.names and isinstance(value, str):
             return value
-        close = get_close_matches(str(value), self.names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
         allowed = ", ".join(map(repr, self.names))
-        raise TraitValueError(f"{self.name} is {value!r}; it must be one of {allowed}{hint}")
+        raise TraitValueError(f"{self.name} is {value!r}; it must be one of {allowed}{near_miss(value, self.names)}")
 
 
 class Number(traitlets.TraitType):
@@ -74,6 +76,24 @@ class Number(traitlets.TraitType):
         return int(number) if self.whole else number
 
 
+class Subset(traitlets.TraitType):
+    """Component indices of the owner's `mixture`; labels are taken too, and become indices."""
+
+    def validate(self, obj: Any, value: Any) -> tuple[int, ...]:
+        """Return `value` as sorted indices, `()` for none."""
+        if isinstance(value, str):
+            value = (value,)
+        if not isinstance(value, Iterable):
+            raise TraitValueError(f"{self.name} is {value!r}; it must be component indices or labels, [] for none")
+        members = tuple(value)
+        if not members:
+            return ()
+        try:
+            return obj.mixture.indices(members, str(self.name))
+        except ValueError as error:
+            raise TraitValueError(str(error)) from None
+
+
 def _plain_number(value: Any) -> float:
     """A float; NaN for what is no number, text and booleans included."""
     if value is None or isinstance(value, str | bytes | bool):
@@ -94,9 +114,21 @@ def check_keywords(owner: str, given: Any, known: Any) -> None:
     """
     for name in given:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(sorted(known))}"
+            hint = near_miss(name, known) or f"; it takes {', '.join(sorted(known))}"
             raise TypeError(f"{owner} takes no keyword {name!r}{hint}")
+
+
+def tree_of(source: Any, eps: float | None) -> MixtureTree:
+    """The tree itself as it is, or that of a mixture, at `eps` if that is given.
+
+    Raises:
+        TypeError: `source` is neither.
+    """
+    if isinstance(source, GaussianMixture):
+        return mixture_tree(source) if eps is None else mixture_tree(source, eps)
+    if not isinstance(source, MixtureTree):
+        raise TypeError(f"tree must be a MixtureTree or a GaussianMixture, not {type(source).__name__}")
+    return source
 
 
 class StaticPicture:

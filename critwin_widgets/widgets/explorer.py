@@ -12,9 +12,9 @@ import traitlets
 
 from critwin_widgets.adapters import datasets
 from critwin_widgets.engine import GaussianMixture
-from critwin_widgets.theory import MixtureTree, mixture_tree
+from critwin_widgets.theory import MixtureTree
 
-from ._base import Choice, Number, StaticPicture, TraitValueError
+from ._base import Choice, Number, StaticPicture, Subset, TraitValueError, tree_of
 from ._contract import CLOCKS, EPS_RANGE
 from ._explorer_words import feature_table
 from ._follow import Follower
@@ -58,7 +58,7 @@ class Explorer(StaticPicture, ipywidgets.VBox):
         >>> print(explorer.tree)
     """
 
-    selected = traitlets.Any(())
+    selected = Subset(())
     """Component indices of the selected part; labels are accepted and become indices.
 
     - Type: `tuple[int, ...]`
@@ -165,16 +165,6 @@ class Explorer(StaticPicture, ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"Explorer({self._base!r}, eps={self.eps:g})"
-
-    @traitlets.validate("selected")
-    def _check_selected(self, proposal: Any) -> tuple[int, ...]:
-        value = proposal["value"]
-        if value is None or (not isinstance(value, (str, int)) and len(value) == 0):
-            return ()
-        try:
-            return tuple(int(k) for k in self.mixture.indices(value, "selected"))
-        except ValueError as error:
-            raise TraitValueError(str(error)) from None
 
     @traitlets.validate("feature")
     def _check_feature(self, proposal: Any) -> str:
@@ -321,8 +311,8 @@ def as_tree(source: Any, eps: float) -> MixtureTree:
     made = source() if callable(source) and not isinstance(source, (GaussianMixture, MixtureTree)) else source
     if isinstance(made, datasets.DataSet):
         made = made.mixture()
-    if isinstance(made, GaussianMixture):
-        return mixture_tree(made, eps)
     if isinstance(made, MixtureTree):
         return made
+    if isinstance(made, GaussianMixture):
+        return tree_of(made, eps)
     raise TypeError(f"mixture is a {type(made).__name__}; it must be a GaussianMixture, a MixtureTree or a data set")

@@ -10,8 +10,16 @@ import anywidget
 import traitlets
 
 from critwin_widgets.engine import GaussianMixture
-from critwin_widgets.theory import MixtureTree, mixture_tree
-from critwin_widgets.widgets._base import Choice, Number, StaticPicture, TraitValueError, check_keywords
+from critwin_widgets.theory import MixtureTree
+from critwin_widgets.widgets._base import (
+    Choice,
+    Number,
+    StaticPicture,
+    Subset,
+    TraitValueError,
+    check_keywords,
+    tree_of,
+)
 from critwin_widgets.widgets._contract import CLOCKS, EPS_RANGE, HEIGHT_RANGE, THEMES, VIEWS
 from critwin_widgets.widgets._payload import payload
 
@@ -20,23 +28,6 @@ __all__ = ["HierarchyTree"]
 _STATIC = Path(__file__).parent / "static"
 _DEFAULT_TITLE = "When is what decided?"
 _OPTIONS = ("clock", "view", "time", "selected", "collapsed", "theme", "height", "show_table")
-
-
-class _Subset(traitlets.TraitType):
-    """Component indices; labels are taken too, and become indices."""
-
-    def validate(self, obj: Any, value: Any) -> tuple[int, ...]:
-        if isinstance(value, str):
-            value = (value,)
-        if not isinstance(value, Iterable):
-            raise TraitValueError(f"selected is {value!r}; it must be component indices or labels, [] for none")
-        members = tuple(value)
-        if not members:
-            return ()
-        try:
-            return obj.tree.mixture.indices(members, "selected")
-        except ValueError as error:
-            raise TraitValueError(str(error)) from None
 
 
 class _VertexIds(traitlets.TraitType):
@@ -88,7 +79,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
     - Type: `dict`
     """
 
-    selected = _Subset(()).tag(sync=True)
+    selected = Subset(()).tag(sync=True)
     """Component indices of the selected subset; labels are accepted and become indices.
 
     - Type: `tuple[int, ...]`
@@ -162,7 +153,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
         **options: Any,
     ) -> None:
         check_keywords("HierarchyTree", options, (*_OPTIONS, "eps", "title", "layout"))
-        self._tree = _as_tree(tree, eps)
+        self._tree = tree_of(tree, eps)
         self._title = str(title)
         super().__init__(data=payload(self._tree, self._title), eps=self._tree.eps if eps is None else eps, **options)
 
@@ -173,13 +164,18 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
 
     @tree.setter
     def tree(self, tree: MixtureTree | GaussianMixture) -> None:
-        new = _as_tree(tree, self.eps)
+        new = tree_of(tree, self.eps)
         data = payload(new, self._title)
         # One message: a view never sees the new tree with the old tree's selection.
         with self.hold_sync():
             self.selected, self.collapsed = (), ()
             self._tree = new
             self.data = data
+
+    @property
+    def mixture(self) -> GaussianMixture:
+        """The mixture whose tree is shown."""
+        return self._tree.mixture
 
     @property
     def title(self) -> str:
@@ -210,11 +206,3 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"HierarchyTree({self._tree!r}, eps={self.eps:g}, view={self.view!r})"
-
-
-def _as_tree(tree: Any, eps: float | None) -> MixtureTree:
-    if isinstance(tree, MixtureTree):
-        return tree
-    if isinstance(tree, GaussianMixture):
-        return mixture_tree(tree) if eps is None else mixture_tree(tree, eps)
-    raise TypeError(f"tree must be a MixtureTree or a GaussianMixture, not {type(tree).__name__}")

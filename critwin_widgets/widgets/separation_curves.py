@@ -11,12 +11,13 @@ import numpy as np
 import traitlets
 from bqplot.figure import Figure
 
+from critwin_widgets.engine import GaussianMixture
 from critwin_widgets.export._axis import Axis, time_axis_of
 from critwin_widgets.export.curve_data import SeparationCurve, separation_curves, shown_windows
 from critwin_widgets.export.svg_curves import curve_words, curves_svg
-from critwin_widgets.theory import MixtureTree, mixture_tree
+from critwin_widgets.theory import MixtureTree
 
-from ._base import Choice, Number, StaticPicture, TraitValueError, check_keywords
+from ._base import Choice, Number, StaticPicture, Subset, check_keywords, tree_of
 from ._contract import CLOCKS, EPS_RANGE, THEMES
 from ._curve_marks import CurveMarks, line_colours, style_of
 from ._curve_words import explanation, readout_table
@@ -54,7 +55,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         ValueError: For a subset that is no vertex, or a setting out of its range.
     """
 
-    selected = traitlets.Any(())
+    selected = Subset(())
     """Component indices of the part brought forward; labels are accepted and become indices.
 
     - Type: `tuple[int, ...]`
@@ -96,7 +97,8 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         height = options.pop("height", 340)
         if not (isinstance(height, int) and 160 <= height <= 1200):
             raise ValueError(f"height is {height!r}; it must be whole pixels from 160 to 1200")
-        self._tree = _as_tree(tree, options.get("eps"))
+        self._tree = tree_of(tree, options.get("eps"))
+        self._tree = self._tree.at_eps(options.get("eps", self._tree.eps))
         self._subsets = None if subsets is None else [s if isinstance(s, str) else tuple(s) for s in subsets]
         separation_curves(self._tree, self._subsets)  # a wrong subset fails here, before anything is made
         options.setdefault("eps", self._tree.eps)
@@ -121,13 +123,18 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._rebuild()
 
     @property
+    def mixture(self) -> GaussianMixture:
+        """The mixture whose tree is shown."""
+        return self._tree.mixture
+
+    @property
     def tree(self) -> MixtureTree:
         """The tree whose curves are drawn, at `eps`; assign another one to show it instead."""
         return self._tree
 
     @tree.setter
     def tree(self, tree: Any) -> None:
-        self._tree, self._subsets = _as_tree(tree, self.eps), None
+        self._tree, self._subsets = tree_of(tree, self.eps).at_eps(self.eps), None
         with self.hold_trait_notifications():
             self.selected, self.time = (), None
         self._rebuild()
@@ -158,16 +165,6 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
     def static_text(self) -> str:
         """The same in words."""
         return f"{self._title}\n{curve_words(self._tree, self._curves, shown_windows(self._tree, self._curves))}"
-
-    @traitlets.validate("selected")
-    def _check_selected(self, proposal: Any) -> tuple[int, ...]:
-        value = proposal["value"]
-        if value is None or (not isinstance(value, (str, int)) and len(value) == 0):
-            return ()
-        try:
-            return tuple(int(k) for k in self._tree.mixture.indices(value, "selected"))
-        except ValueError as error:
-            raise TraitValueError(str(error)) from None
 
     @traitlets.observe("time")
     def _on_time(self, _change: Any) -> None:
@@ -270,13 +267,3 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         else:
             inks = line_colours(self._tree, self._curves, self.theme)
             self._readout.value = readout_table(self._tree, self._curves, inks, self._axis.show(self.time), self.time)
-
-
-def _as_tree(tree: Any, eps: float | None) -> MixtureTree:
-    from critwin_widgets.engine import GaussianMixture
-
-    if isinstance(tree, GaussianMixture):
-        return mixture_tree(tree) if eps is None else mixture_tree(tree, eps)
-    if not isinstance(tree, MixtureTree):
-        raise TypeError(f"tree is a {type(tree).__name__}; it must be a MixtureTree or a GaussianMixture")
-    return tree if eps is None or eps == tree.eps else tree.at_eps(eps)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.packaging.checkout import ROOT, tracked
+
 STATIC = "critwin_widgets/widgets/static"
 SCRIPTS = (f"{STATIC}/hierarchy_tree.js", f"{STATIC}/standalone.js")
 STYLES = (f"{STATIC}/hierarchy_tree.css",)
@@ -22,17 +23,9 @@ STYLES = (f"{STATIC}/hierarchy_tree.css",)
 
 def tracked_tree(target: Path) -> Path:
     """A copy of the sources as git has them on disk: what a stranger's checkout holds."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+    for name in tracked():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
     return target
 
 

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 import critwin_widgets as cw
 from critwin_widgets.export.svg import river_svg
+from tests.packaging.checkout import ROOT, tracked
 
-ROOT = Path(__file__).resolve().parents[2]
 # Written in pieces, so that this file passes its own test.
 _HOSTS = ("pypi" + ".org", "registry." + "npmjs", "deb." + "debian", "unpkg" + ".com", "jsdelivr" + ".net")
 _MACHINE_PATH = re.compile(r"(?:^|[^.\w])/(?:" + "|".join(("tmp", "work", "home", "root", "Users")) + r")/[\w.-]")
-
-
-def tracked() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 def texts() -> list[tuple[str, str]]:

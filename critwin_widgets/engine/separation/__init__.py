@@ -4,12 +4,14 @@ from .estimate import CERTIFIED, ESTIMATED, EXACT, Estimate
 from .overlap import overlap, overlap_of_sets, subset_weights, total_variation
 from .passes import draws_per_component
 from .survey import Survey
+from .table import PairTable
 
 __all__ = [
     "CERTIFIED",
     "ESTIMATED",
     "EXACT",
     "Estimate",
+    "PairTable",
     "Survey",
     "draws_per_component",
     "overlap",
