@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
+    from critwin_widgets.engine import Mixture as Mixture
     from critwin_widgets.engine import overlap as overlap
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture", "overlap", "total_variation"),
+    "engine": ("Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"),
     "export": ("notebook_to_html", "to_html"),
     "theory": (
         "CriticalWindow",
@@ -65,6 +66,7 @@ __all__ = [
     "Explorer",
     "GaussianMixture",
     "HierarchyTree",
+    "Mixture",
     "MixtureTree",
     "SeparationCurves",
     "Time",

@@ -37,7 +37,7 @@ def tree_record(tree: Any) -> dict[str, Any]:
             "components": [str(label) for label in mixture.labels],
             "weights": [float(w) for w in mixture.weights],
             "features": {name: [str(v) for v in values] for name, values in dict(mixture.features).items()},
-            "dimension": int(np.shape(mixture.means)[1]),
+            "dimension": int(mixture.dim),
             "covariance_type": str(mixture.covariance_type),
         },
         "features": _features(tree),

@@ -84,7 +84,7 @@ class _Thumbnails:
         self.some = shape is not None and count <= 40
         self.size = 32.0 if count <= 12 else 24.0
         if shape is not None:
-            means = np.asarray(tree.mixture.means, dtype=np.float64)
+            means = np.asarray(tree.mixture.component_means, dtype=np.float64)
             self._images = means.reshape(len(means), *shape)
             self._weights = np.asarray(tree.mixture.weights, dtype=np.float64)
             self._range = float(means.min()), float(means.max())

@@ -1,11 +1,11 @@
 """Names of sub-mixtures: what their components share."""
 
-from ..engine.mixtures import GaussianMixture
+from ..engine.mixtures import Mixture
 
 _MOST = 4
 
 
-def subset_label(mixture: GaussianMixture, subset: tuple[int, ...]) -> str:
+def subset_label(mixture: Mixture, subset: tuple[int, ...]) -> str:
     """Return a name: the component's label, shared feature values, or a list of values or labels."""
     count = mixture.n_components
     if len(subset) == 1:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine._types import Subset, TimeLike
 from ..engine._validation import check_count, check_eps, check_times
-from ..engine.mixtures import GaussianMixture, as_key
+from ..engine.mixtures import Mixture, as_key
 from ..engine.separation import CERTIFIED, ESTIMATED, EXACT, Estimate, Survey, line, overlap_of_sets, subset_weights
 from ..engine.separation.estimate import CONFIDENCE_Z
 from .windows import check_inside, complement
@@ -15,7 +15,7 @@ _INNER = 256
 """Inner draws of the nested expectation."""
 
 
-def theorem_bound(mixture: GaussianMixture, target: Subset, eps: float) -> float:
+def theorem_bound(mixture: Mixture, target: Subset, eps: float) -> float:
     """Return `eps (1 + max(1, W) / sqrt 2)` with `W = w(rest) / w(target)` (LKC25, Theorem 2).
 
     It bounds `TV(p^{init,t}, p^target)` for every `t` between `T_end` and `T_start` at `eps`.
@@ -30,7 +30,7 @@ def theorem_bound(mixture: GaussianMixture, target: Subset, eps: float) -> float
     return level * (1 + max(1.0, ratio) / np.sqrt(2))
 
 
-def leak(mixture: GaussianMixture, target: Subset, t: TimeLike, *, n: int = 4096, seed: int = 0) -> Estimate:
+def leak(mixture: Mixture, target: Subset, t: TimeLike, *, n: int = 4096, seed: int = 0) -> Estimate:
     """Return `E_{Y ~ p_t^target}[P(component not in target | Y)]`, with the shape of `t` (OU time).
 
     Exact on a line; otherwise estimated and cut to the bracket `[1/2, 1] * int min(w(T) p^T,
@@ -61,7 +61,7 @@ def leak(mixture: GaussianMixture, target: Subset, t: TimeLike, *, n: int = 4096
 
 
 def sharp_bound(
-    mixture: GaussianMixture, init: Subset, target: Subset, t: TimeLike, *, n: int = 4096, seed: int = 0
+    mixture: Mixture, init: Subset, target: Subset, t: TimeLike, *, n: int = 4096, seed: int = 0
 ) -> Estimate:
     """Return `TV(p_t^init, p_t^target) + leak`, a bound of `TV(p^{init,t}, p^target)` at every `t`.
 
@@ -92,7 +92,7 @@ def sharp_bound(
 
 
 def measured_distance(
-    mixture: GaussianMixture, init: Subset, target: Subset, t: TimeLike, *, n: int = 2048, seed: int = 0
+    mixture: Mixture, init: Subset, target: Subset, t: TimeLike, *, n: int = 2048, seed: int = 0
 ) -> Estimate:
     """Return `TV(p^{init,t}, p^target)`: how far noising to `t` and denoising carries `init` from `target`.
 
@@ -124,7 +124,7 @@ def measured_distance(
     return Estimate(value, low, high, ESTIMATED).scalar
 
 
-def _mask(mixture: GaussianMixture, subset: tuple[int, ...]) -> np.ndarray:
+def _mask(mixture: Mixture, subset: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros((mixture.n_components, 1), bool)
     mask[list(subset)] = True
     return mask

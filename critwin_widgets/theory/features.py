@@ -10,7 +10,7 @@ import xarray as xr
 
 from ..engine._types import TimeLike
 from ..engine._validation import check_count, check_times, near_miss
-from ..engine.mixtures import GaussianMixture
+from ..engine.mixtures import Mixture
 from ..engine.processes import clock
 from ..engine.separation import Estimate, Survey, draws_per_component
 
@@ -36,7 +36,7 @@ class TransitionMatrix:
         return np.array(self.value, dtype=dtype, copy=copy)
 
 
-def transition_matrix(mixture: GaussianMixture, t: TimeLike, *, n: int = 4096, seed: int = 0) -> TransitionMatrix:
+def transition_matrix(mixture: Mixture, t: TimeLike, *, n: int = 4096, seed: int = 0) -> TransitionMatrix:
     """Return `M_t[i, j] = E_{Y ~ p_t^i}[w_j p_t^j(Y) / p_t(Y)]`, shape `(K, K)` for a scalar time.
 
     The chance that a sample of component i, noised to OU time `t` and denoised, comes back as j.
@@ -53,7 +53,7 @@ def transition_matrix(mixture: GaussianMixture, t: TimeLike, *, n: int = 4096, s
 
 
 def decision_curves(
-    mixture: GaussianMixture,
+    mixture: Mixture,
     times: TimeLike,
     features: Sequence[str] | Mapping[str, Sequence[Any]] | str | None = None,
     *,
@@ -93,7 +93,7 @@ def decision_curves(
     return curves_of(survey, chosen)
 
 
-def choose_features(mixture: GaussianMixture, features) -> dict[str, tuple[str, ...]]:
+def choose_features(mixture: Mixture, features) -> dict[str, tuple[str, ...]]:
     """Return the features asked for as `{name: one value per component}`."""
     known = mixture.features or {COMPONENT: mixture.labels}
     if features is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from ..engine.mixtures import GaussianMixture
+from ..engine.mixtures import Mixture
 from ..engine.processes import clock
 from ..engine.separation import EXACT, Estimate, PairTable
 
@@ -55,16 +55,16 @@ class Time:
         return f"{self.value:.3f} in [{self.low:.3f}, {self.high:.3f}] ({self.method}{suffix})"
 
 
-def time_grid(mixture: GaussianMixture) -> np.ndarray:
+def time_grid(mixture: Mixture) -> np.ndarray:
     """Return OU times `(97,)`, 0 first, then evenly spaced in `ln sigma` over all that happens.
 
     From the smallest scale at which a pair's overlap still changes to the largest at which every
     pair is within total variation 0.004.
     """
-    values = np.asarray(mixture.eigenvalues, dtype=np.float64)
-    extent = 2 * np.sqrt(np.square(mixture.offsets).sum(-1).max())
-    extent = max(extent, 1e-3 * math.sqrt(values.max()), 1e-12)
-    coarse = np.geomspace(0.01 * min(math.sqrt(values.min()), extent), 1e3 * max(extent, math.sqrt(values.max())), 64)
+    narrow, wide = np.sqrt(mixture.variance_range)
+    extent = 2 * np.sqrt(np.square(mixture.component_offsets).sum(-1).max())
+    extent = max(extent, 1e-3 * wide, 1e-12)
+    coarse = np.geomspace(0.01 * min(narrow, extent), 1e3 * max(extent, wide), 64)
     table = PairTable.of(mixture, clock.from_sigma(coarse))
     gap = gap_of(np.exp(table.log_high)).reshape(len(coarse), -1)
     gap = gap[:, gap.max(0) > 0]

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..engine._types import TimeLike
 from ..engine._validation import check_count, check_eps, check_times
-from ..engine.mixtures import GaussianMixture
+from ..engine.mixtures import Mixture
 from ..engine.separation import Survey, draws_per_component
 from . import _records
 from ._family import candidate_sets, fold, laminar, parents_of, preorder
@@ -42,7 +42,7 @@ class MixtureTree:
         features: decision curves of the mixture's features, see `decision_curves`.
     """
 
-    mixture: GaussianMixture
+    mixture: Mixture
     eps: float
     n: int
     seed: int
@@ -175,7 +175,7 @@ class MixtureTree:
 
 
 def mixture_tree(
-    mixture: GaussianMixture, eps: float = 0.05, *, n: int | None = None, seed: int = 0, times: TimeLike | None = None
+    mixture: Mixture, eps: float = 0.05, *, n: int | None = None, seed: int = 0, times: TimeLike | None = None
 ) -> MixtureTree:
     """Return the eps-mixture tree of a mixture, inside the soft tree of all its decisions.
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from ..engine.mixtures import GaussianMixture
+from ..engine.mixtures import Mixture
 from ..engine.separation import EXACT, Estimate
 from ._family import parents_of
 from ._labels import subset_label
@@ -70,7 +70,7 @@ class Vertex:
 
 
 def build_vertices(
-    mixture: GaussianMixture,
+    mixture: Mixture,
     times: np.ndarray,
     curves: xr.Dataset,
     soft: list[tuple[int, ...]],

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..engine._types import Subset
 from ..engine._validation import check_eps
-from ..engine.mixtures import GaussianMixture
+from ..engine.mixtures import Mixture
 from ..engine.separation import EXACT, Estimate, overlap_of_sets
 from .times import ALWAYS_WITHIN, NEVER_SEPARATED, REACHED, SEPARATED, UNBOUNDED, Time, root_of_overlap, time_grid
 
@@ -37,7 +37,7 @@ class CriticalWindow:
 
 
 def start_time(
-    mixture: GaussianMixture, target: Subset, eps: float, *, method: str = "auto", n: int = 4096, seed: int = 0
+    mixture: Mixture, target: Subset, eps: float, *, method: str = "auto", n: int = 4096, seed: int = 0
 ) -> Time:
     """Return `T_start = sup{t : TV(p_t^target, p_t^rest) >= 1 - eps^2}` (LKC25, section 3).
 
@@ -76,7 +76,7 @@ def start_time_of(found: Estimate) -> Time:
 
 
 def end_time(
-    mixture: GaussianMixture,
+    mixture: Mixture,
     init: Subset,
     target: Subset,
     eps: float,
@@ -121,7 +121,7 @@ def end_time_of(found: Estimate) -> Time:
 
 
 def critical_window(
-    mixture: GaussianMixture,
+    mixture: Mixture,
     after: Subset,
     before: Subset,
     eps: float,
@@ -164,12 +164,12 @@ def critical_window(
     return CriticalWindow(t_after, t_before, status, inner, outer)
 
 
-def complement(mixture: GaussianMixture, subset: tuple[int, ...]) -> tuple[int, ...]:
+def complement(mixture: Mixture, subset: tuple[int, ...]) -> tuple[int, ...]:
     """Return the components outside `subset`."""
     return tuple(k for k in range(mixture.n_components) if k not in set(subset))
 
 
-def check_inside(mixture: GaussianMixture, inner, outer, inner_name: str, outer_name: str) -> None:
+def check_inside(mixture: Mixture, inner, outer, inner_name: str, outer_name: str) -> None:
     """Raise `ValueError` unless `inner` lies inside `outer`; names the components that stick out."""
     extra = tuple(int(k) for k in np.setdiff1d(inner, outer))
     if extra:
@@ -179,7 +179,7 @@ def check_inside(mixture: GaussianMixture, inner, outer, inner_name: str, outer_
         )
 
 
-def names(mixture: GaussianMixture, subset: tuple[int, ...], most: int = 6) -> str:
+def names(mixture: Mixture, subset: tuple[int, ...], most: int = 6) -> str:
     """Return the labels of a subset in braces, shortened."""
     shown = [mixture.labels[k] for k in subset[:most]]
     return "{" + ", ".join(shown) + (f", ... {len(subset)} in all" if len(subset) > most else "") + "}"

@@ -155,7 +155,7 @@ def _thumbnails(tree: MixtureTree) -> dict[str, Any] | None:
     shape = tree.mixture.image_shape
     if shape is None:
         return None
-    means = np.asarray(tree.mixture.means, dtype=float)
+    means = np.asarray(tree.mixture.component_means, dtype=float)
     weights = np.asarray(tree.mixture.weights, dtype=float)
     low, high = float(means.min()), float(means.max())
     subsets = [list(v.subset) for v in tree.vertices]

@@ -14,11 +14,11 @@ from .._validation import check_choice, check_count, check_times, check_weights,
 from ..processes import noise_variance, signal
 from ._covariance import COVARIANCE_TYPES, decompose, shift
 from ._metadata import check_features, check_image_shape, check_labels
-from ._quadratic import is_near, log_normalisers, pull, squared_distances, transform_noise
-from ._subsets import resolve
+from ._quadratic import is_near, log_normalisers, pull, squared_distances, transform, transform_noise
+from .mixture import Mixture
 
 
-class GaussianMixture(eqx.Module):
+class GaussianMixture(Mixture):
     """A mixture of `K` Gaussians on `R^d`, with labels and features on its components.
 
     Parameters are kept in float64 on the host; densities, scores and samples are computed by JAX
@@ -80,27 +80,35 @@ class GaussianMixture(eqx.Module):
         self.image_shape = check_image_shape(image_shape, dim)
 
     @property
-    def n_components(self) -> int:
-        """Number of components `K`."""
-        return self.means.shape[0]
-
-    @property
     def dim(self) -> int:
         """Dimension `d` of the data."""
         return self.means.shape[1]
 
     @property
-    def features(self) -> dict[str, tuple[str, ...]]:
-        """For each feature, its value on every component."""
-        return dict(self.feature_values)
+    def component_means(self) -> np.ndarray:
+        """Means of the components, `(K, d)`."""
+        return np.asarray(self.means)
 
-    def indices(self, subset: Subset | None, name: str = "subset") -> tuple[int, ...]:
-        """Return the sorted indices of a subset given by indices or labels (`None`: all).
+    @property
+    def component_offsets(self) -> np.ndarray:
+        """Means less the mean of the whole mixture, `(K, d)`, free of any common offset."""
+        return np.asarray(self.offsets)
 
-        Raises:
-            ValueError: `subset` is empty or names a component that does not exist.
-        """
-        return resolve(subset, self.labels, name)
+    @property
+    def concavity(self) -> np.ndarray:
+        """`alpha_i = 1 / lambda_max(Sigma_i)`, `(K,)`."""
+        values = np.asarray(self.eigenvalues, dtype=np.float64)
+        if self.covariance_type in ("diag", "full"):
+            values = values.max(-1)
+        elif self.covariance_type == "tied":
+            values = np.full(self.n_components, values.max())
+        return 1.0 / values
+
+    @property
+    def variance_range(self) -> tuple[float, float]:
+        """The smallest and largest eigenvalue of any covariance."""
+        values = np.asarray(self.eigenvalues, dtype=np.float64)
+        return float(values.min()), float(values.max())
 
     def at(self, t: float | jax.Array) -> "GaussianMixture":
         """Return the noised mixture `p_t` at OU time `t >= 0`: means `a_t mu`, covariances `a_t^2 Sigma + s_t^2 I`.
@@ -140,12 +148,6 @@ class GaussianMixture(eqx.Module):
             self.image_shape,
         )
 
-    def noised_mean(self, subset: Subset | None = None, t: float = 0.0) -> np.ndarray:
-        """Return the mean `a_t mu(S)` of the noised sub-mixture, shape `(d,)`; OU time `t >= 0`."""
-        keep = list(self.indices(subset))
-        weights = np.asarray(self.weights)[keep]
-        return float(signal(float(check_times(t)))) * (weights / weights.sum()) @ np.asarray(self.means)[keep]
-
     def log_prob_components(self, x: Any) -> jax.Array:
         """Return `ln p^i(x)` of every component, shape `(..., K)` for points of shape `(..., d)`."""
         return _log_components(self, self._centred(x))
@@ -181,6 +183,22 @@ class GaussianMixture(eqx.Module):
         """
         check_count("n", n)
         return _sample(self, as_key(key), n, self._log_weights(subset), return_components)
+
+    def denoise_components(self, key: jax.Array | int, y: Any, which: Any, t: float) -> jax.Array:
+        """Draw `X ~ N(m, C)`, the posterior of component `which` given `Y_t = y`, one per row `(n, d)`.
+
+        With `Sigma = U S U^T`: `C = U (S s^2 / (a^2 S + s^2)) U^T`, `m = mu + a Sigma (a^2 Sigma + s^2)^{-1} (y - a mu)`.
+
+        Args:
+            key: `jax.random` key or integer seed.
+            y: noised points, `(n, d)`.
+            which: component of each row, `(n,)`.
+            t: OU time of the noise in `y`.
+        """
+        time = float(check_times(t))
+        a, s2 = float(signal(time)), float(noise_variance(time))
+        points = y if isinstance(y, jax.Array) else np.asarray(y, dtype=np.float64)
+        return _denoise(self, as_key(key), points - a * self.centre, jnp.asarray(which), a, s2)
 
     def _centred(self, x: Any):
         points = x if isinstance(x, jax.Array) else np.asarray(x, dtype=np.float64)
@@ -241,3 +259,15 @@ def _sample(mixture: GaussianMixture, key, n, log_weights, return_components):
     spread = transform_noise(noise, which, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
     points = jnp.asarray(mixture.means)[which] + spread
     return (points, which) if return_components else points
+
+
+@eqx.filter_jit
+def _denoise(mixture: GaussianMixture, key, y, which, a, s2):
+    values, vectors = jnp.asarray(mixture.eigenvalues), mixture.eigenvectors
+    kind = mixture.covariance_type
+    gap = y - a * jnp.asarray(mixture.offsets)[which]
+    gain = a * values / (a**2 * values + s2)
+    pulled = transform(gap, which, kind, gain, vectors)
+    noise = jax.random.normal(key, y.shape)
+    spread = transform_noise(noise, which, kind, values * s2 / (a**2 * values + s2), vectors)
+    return jnp.asarray(mixture.means)[which] + pulled + spread

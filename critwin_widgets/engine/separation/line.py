@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy import special
 
 from .._types import Curves, PerTime, Places, SubsetMasks, SubsetWeights
-from ..mixtures import GaussianMixture
+from ..mixtures import GaussianMixture, Mixture
 from ..processes import clock
 from . import pairs
 
@@ -18,12 +18,14 @@ _REACH = 40.0 * np.sinh(4.0 * np.linspace(-1, 1, 161)) / np.sinh(4.0)
 """Offsets in standard deviations, dense at the centre: beyond 38 a normal tail is below 1e-308."""
 
 
-def line_of(mixture: GaussianMixture, times: PerTime, members=None) -> tuple[Places, Places] | None:
+def line_of(mixture: Mixture, times: PerTime, members=None) -> tuple[Places, Places] | None:
     """Return positions and standard deviations `(T, K')` on the line the components span, or `None`.
 
     Positions are on the sigma clock (`Y_t / a_t`), which changes no overlap. `members` restricts
     the question to some components.
     """
+    if not isinstance(mixture, GaussianMixture):
+        return None
     keep = np.arange(mixture.n_components) if members is None else np.asarray(members)
     variance = clock.to_sigma(times)[:, None] ** 2
     if mixture.dim == 1:

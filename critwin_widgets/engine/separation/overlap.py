@@ -4,7 +4,7 @@ import numpy as np
 
 from .._types import Subset, TimeLike
 from .._validation import check_choice, check_count, check_times
-from ..mixtures import GaussianMixture
+from ..mixtures import Mixture
 from .estimate import CERTIFIED, ESTIMATED, EXACT, Estimate
 from .survey import Survey
 
@@ -12,7 +12,7 @@ _METHODS = ("auto", EXACT, CERTIFIED, ESTIMATED)
 
 
 def overlap(
-    mixture: GaussianMixture,
+    mixture: Mixture,
     a: Subset,
     b: Subset,
     t: TimeLike,
@@ -53,7 +53,7 @@ def overlap(
 
 
 def total_variation(
-    mixture: GaussianMixture,
+    mixture: Mixture,
     a: Subset,
     b: Subset,
     t: TimeLike,
@@ -66,7 +66,7 @@ def total_variation(
     return overlap(mixture, a, b, t, method=method, n=n, seed=seed).complement()
 
 
-def subset_weights(mixture: GaussianMixture, subset: tuple[int, ...]) -> np.ndarray:
+def subset_weights(mixture: Mixture, subset: tuple[int, ...]) -> np.ndarray:
     """Return `w_i / w(S)` on the subset and zero outside, shape `(K,)`."""
     weights = np.zeros(mixture.n_components)
     weights[list(subset)] = np.asarray(mixture.weights)[list(subset)]
@@ -74,7 +74,7 @@ def subset_weights(mixture: GaussianMixture, subset: tuple[int, ...]) -> np.ndar
 
 
 def overlap_of_sets(
-    mixture: GaussianMixture,
+    mixture: Mixture,
     first: tuple[int, ...],
     second: tuple[int, ...],
     times: np.ndarray,

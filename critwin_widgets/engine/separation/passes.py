@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._types import Curves, PairCurves, SubsetMasks, SubsetWeights
-from ..mixtures import GaussianMixture
+from ..mixtures import GaussianMixture, Mixture
 from ..processes import clock
-from . import pairs
+from . import pairs, stored
 
 _BUDGET = 2e11
 """Floating-point operations an interactive pass may take: about two seconds on two cores."""
@@ -38,8 +38,9 @@ class Draws(eqx.Module):
     """A mixture prepared for passes: padded arrays, one leading time axis where time enters.
 
     `kind` is "shared" (one covariance: whitened coordinates, at most K of them), "diagonal"
-    (variances per component and axis) or "full". `per_time` and `fixed` hold the arrays of the
-    kind; `log_weights` is `-inf` on padding.
+    (variances per component and axis), "full", or "stored" (log-ratios evaluated already, for
+    components that are not Gaussian). `per_time` and `fixed` hold the arrays of the kind;
+    `log_weights` is `-inf` on padding.
     """
 
     per_time: tuple
@@ -50,14 +51,17 @@ class Draws(eqx.Module):
     count: int = eqx.field(static=True)
 
     @staticmethod
-    def of(mixture: GaussianMixture, times: np.ndarray, n: int) -> "Draws":
-        """Prepare `n` draws per component at OU times `(T,)`."""
+    def of(mixture: Mixture, times: np.ndarray, n: int, key) -> "Draws":
+        """Prepare `n` draws per component at OU times `(T,)`; the key matters where they are made here."""
         count = mixture.n_components
         padded = bucket(count)
         logs = np.full(padded, -np.inf, np.float32)
         logs[:count] = np.log(np.asarray(mixture.weights))
         variance = clock.to_sigma(times)[:, None] ** 2
-        if pairs.same_covariance(mixture):
+        if not isinstance(mixture, GaussianMixture):
+            ratios = stored.log_ratios(mixture, times, n, key)
+            per_time, fixed, kind = (_pad(_pad(ratios, 3, padded), 1, padded),), (), "stored"
+        elif pairs.same_covariance(mixture):
             per_time, fixed, kind = _shared(mixture, variance, padded)
         elif mixture.covariance_type == "full":
             per_time, fixed, kind = _full(mixture, variance, padded)
@@ -123,6 +127,8 @@ def draw_noise(draws: Draws, key) -> tuple:
     Drawn once and shared by all passes of a survey: generating and compiling it costs as much as
     a small pass.
     """
+    if draws.kind == "stored":
+        return ()
     if draws.kind == "shared":
         return (jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])),)
     shape = draws.per_time[0].shape[1:]
@@ -136,6 +142,8 @@ def draw_noise(draws: Draws, key) -> tuple:
 
 def _differences(draws: Draws, noise, now):
     """Return `ln p_t^j(Y) - ln p_t^k(Y)`, shape `(K, n, K)`, for draws from every component k."""
+    if draws.kind == "stored":
+        return now[0]
     if draws.kind == "shared":
         high, low = now
         gap = (high[:, None] - high[None]) + (low[:, None] - low[None])
@@ -300,10 +308,14 @@ def _square(moments, count: int) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(variance)
 
 
-def draws_per_component(mixture: GaussianMixture, times: int, subsets: int, wanted: int = 1024) -> int:
+def draws_per_component(mixture: Mixture, times: int, subsets: int, wanted: int = 1024) -> int:
     """Return how many draws per component fit the interactive budget, between 64 and `wanted`."""
     count = bucket(mixture.n_components)
-    if pairs.same_covariance(mixture):
+    if not isinstance(mixture, GaussianMixture):
+        # A density may cost a few hundred operations per coordinate, and the ratios are kept.
+        wanted = max(64, min(wanted, int(1e8 / (times * count**2))))
+        width = 200 * mixture.dim
+    elif pairs.same_covariance(mixture):
         width = min(mixture.dim, count)
     else:
         width = mixture.dim**2 if mixture.covariance_type == "full" else 3 * min(mixture.dim, 2 * count)

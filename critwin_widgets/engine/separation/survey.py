@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from .._types import Curves, PairCurves, PerTime, SubsetMasks, SubsetWeights
-from ..mixtures import GaussianMixture, as_key
+from ..mixtures import Mixture, as_key
 from . import line
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
@@ -26,7 +26,7 @@ class Survey:
         method: "auto" uses exact results where they exist; "estimated" and "certified" do not.
     """
 
-    def __init__(self, mixture: GaussianMixture, times: PerTime, n: int, seed: int = 0, method: str = "auto"):
+    def __init__(self, mixture: Mixture, times: PerTime, n: int, seed: int = 0, method: str = "auto"):
         self.mixture, self.times, self.n = mixture, times, n
         self.key = as_key(seed)
         self.method = method
@@ -45,7 +45,7 @@ class Survey:
     @functools.cached_property
     def draws(self) -> Draws:
         """The mixture prepared for passes."""
-        return Draws.of(self.mixture, self.times, self.n)
+        return Draws.of(self.mixture, self.times, self.n, self.key)
 
     @functools.cached_property
     def noise(self) -> tuple:

@@ -7,8 +7,9 @@ from jaxtyping import Float
 from scipy import special
 
 from .._types import PerTime
-from ..mixtures import GaussianMixture
-from . import pairs
+from ..mixtures import GaussianMixture, Mixture
+from . import concave, pairs
+from .estimate import EXACT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,30 +18,38 @@ class PairTable:
 
     Attributes:
         times: OU times, `(T,)`.
-        exact: pairs are exact (shared covariance) rather than bracketed.
-        entries: `Delta_t` when exact, else `ln BC`, `(T, K, K)`.
+        kind: "exact" (Gaussians of one covariance), "bhattacharyya" (other Gaussians) or "concave"
+            (strongly log-concave components).
+        entries: `Delta_t` when exact, `ln BC` of other Gaussians, `(T, K, K)`; unused when concave.
         log_low, log_high: bounds of the unweighted `ln O(p_t^i, p_t^j)`, `(T, K, K)`.
     """
 
     times: np.ndarray
-    exact: bool
+    kind: str
     entries: np.ndarray
     log_low: np.ndarray
     log_high: np.ndarray
 
     @staticmethod
-    def of(mixture: GaussianMixture, times: PerTime) -> "PairTable":
+    def of(mixture: Mixture, times: PerTime) -> "PairTable":
         """Build the table of a mixture."""
-        exact = pairs.same_covariance(mixture)
-        if exact:
+        if not isinstance(mixture, GaussianMixture):
+            low, high = concave.log_overlap_bounds(mixture, times)
+            return PairTable(times, "concave", high, low, high)
+        if pairs.same_covariance(mixture):
             entries = pairs.mahalanobis(mixture, times)
             logs = np.log(2.0) + special.log_ndtr(-entries / 2)
-            return PairTable(times, True, entries, logs, logs)
+            return PairTable(times, EXACT, entries, logs, logs)
         entries = pairs.log_bhattacharyya(mixture, times)
         # For equal weights 1 - BC <= TV <= sqrt(1 - BC^2), sharper than the weighted bracket below;
         # 1 - sqrt(1 - x) = x / (1 + sqrt(1 - x)) keeps the digits of a tiny x = BC^2.
         low = 2 * entries - np.log1p(np.sqrt(-np.expm1(2 * entries)))
-        return PairTable(times, False, entries, low, entries)
+        return PairTable(times, "bhattacharyya", entries, low, entries)
+
+    @property
+    def exact(self) -> bool:
+        """Whether pairs are exact rather than bracketed."""
+        return self.kind == EXACT
 
     def bracket(self, a: Float[np.ndarray, "K"], b: Float[np.ndarray, "K"]) -> tuple[PerTime, PerTime]:
         """Return bounds of `ln O(P, Q)` at all times for `P = sum a_i p^i`, `Q = sum b_j p^j`.
@@ -54,6 +63,8 @@ class PairTable:
         log_a, log_b = np.log(a[rows])[:, None], np.log(b[columns])[None, :]
         if self.exact:
             low = high = pairs.log_weighted_overlap(self.entries[block], log_a, log_b)
+        elif self.kind == "concave":
+            low, high = concave.weighted_bracket(self.log_low[block], self.log_high[block], log_a, log_b)
         else:
             low, high = pairs.bhattacharyya_bracket(self.entries[block], log_a, log_b)
         convex = special.logsumexp(log_a + log_b + self.log_low[block], axis=(1, 2))

@@ -1,0 +1,5 @@
+"""Strongly log-concave densities that a mixture can be made of."""
+
+from .component import Component
+
+__all__ = ["Component"]
