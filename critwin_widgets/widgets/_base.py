@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.engine import Mixture
 from critwin_widgets.engine._validation import near_miss
 from critwin_widgets.theory import MixtureTree, mixture_tree
 
@@ -124,7 +124,7 @@ def tree_of(source: Any, eps: float | None) -> MixtureTree:
     Raises:
         TypeError: `source` is neither.
     """
-    if isinstance(source, GaussianMixture):
+    if isinstance(source, Mixture):
         return mixture_tree(source) if eps is None else mixture_tree(source, eps)
     if not isinstance(source, MixtureTree):
         raise TypeError(f"tree must be a MixtureTree or a GaussianMixture, not {type(source).__name__}")

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from critwin_widgets.adapters import datasets
-from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.engine import Mixture
 from critwin_widgets.theory import MixtureTree
 
 from ._base import Choice, Number, StaticPicture, Subset, TraitValueError, tree_of
@@ -43,7 +43,7 @@ class Explorer(StaticPicture, ipywidgets.VBox):
     fails to load leaves the picture as it was and says why.
 
     Args:
-        mixture: A `GaussianMixture` or `MixtureTree`; the first preset when omitted.
+        mixture: A mixture or `MixtureTree`; the first preset when omitted.
         eps: Level of the certified tree, inside (0, 1).
         presets: Data sets to choose from: name to a data set, mixture or tree, or to a function
             without arguments that makes one. `PRESETS` when omitted, ``{}`` for none.
@@ -131,7 +131,7 @@ class Explorer(StaticPicture, ipywidgets.VBox):
         return self._base.at_eps(self.eps)
 
     @property
-    def mixture(self) -> GaussianMixture:
+    def mixture(self) -> Mixture:
         """The mixture shown."""
         return self._base.mixture
 
@@ -308,11 +308,11 @@ def as_tree(source: Any, eps: float) -> MixtureTree:
     Raises:
         TypeError: It is none of these.
     """
-    made = source() if callable(source) and not isinstance(source, (GaussianMixture, MixtureTree)) else source
+    made = source() if callable(source) and not isinstance(source, (Mixture, MixtureTree)) else source
     if isinstance(made, datasets.DataSet):
         made = made.mixture()
     if isinstance(made, MixtureTree):
         return made
-    if isinstance(made, GaussianMixture):
+    if isinstance(made, Mixture):
         return tree_of(made, eps)
     raise TypeError(f"mixture is a {type(made).__name__}; it must be a GaussianMixture, a MixtureTree or a data set")

@@ -9,7 +9,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.engine import Mixture
 from critwin_widgets.theory import MixtureTree
 from critwin_widgets.widgets._base import (
     Choice,
@@ -55,7 +55,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
     plateaus come and go. The whole picture runs in the browser: no kernel is asked while it moves.
 
     Args:
-        tree: A `MixtureTree`, or a `GaussianMixture` whose tree is then computed.
+        tree: A `MixtureTree`, or a mixture whose tree is then computed.
         eps: Level of the certified tree, inside (0, 1); the tree's own by default.
         title: Heading above the picture.
         **options: Initial values of the traits below; also `layout` of ipywidgets.
@@ -146,7 +146,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
 
     def __init__(
         self,
-        tree: MixtureTree | GaussianMixture,
+        tree: MixtureTree | Mixture,
         *,
         eps: float | None = None,
         title: str = _DEFAULT_TITLE,
@@ -163,7 +163,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
         return self._tree
 
     @tree.setter
-    def tree(self, tree: MixtureTree | GaussianMixture) -> None:
+    def tree(self, tree: MixtureTree | Mixture) -> None:
         new = tree_of(tree, self.eps)
         data = payload(new, self._title)
         # One message: a view never sees the new tree with the old tree's selection.
@@ -173,7 +173,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
             self.data = data
 
     @property
-    def mixture(self) -> GaussianMixture:
+    def mixture(self) -> Mixture:
         """The mixture whose tree is shown."""
         return self._tree.mixture
 

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 from bqplot.figure import Figure
 
-from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.engine import Mixture
 from critwin_widgets.export._axis import Axis, time_axis_of
 from critwin_widgets.export.curve_data import SeparationCurve, separation_curves, shown_windows
 from critwin_widgets.export.svg_curves import curve_words, curves_svg
@@ -39,7 +39,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
     the two: ``link((tree, "time"), (curves, "time"))``.
 
     Args:
-        tree: A `MixtureTree`, or a `GaussianMixture` to compute one from.
+        tree: A `MixtureTree`, or a mixture to compute one from.
         subsets: Vertices of the tree to show, as iterables of component indices or labels; the
             first few from the root down when omitted, and then also whatever is selected.
         eps: Level of the thresholds, in (0, 1); the tree's own when omitted.
@@ -123,7 +123,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._rebuild()
 
     @property
-    def mixture(self) -> GaussianMixture:
+    def mixture(self) -> Mixture:
         """The mixture whose tree is shown."""
         return self._tree.mixture
 

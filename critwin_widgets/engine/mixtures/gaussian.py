@@ -187,7 +187,8 @@ class GaussianMixture(Mixture):
     def denoise_components(self, key: jax.Array | int, y: Any, which: Any, t: float) -> jax.Array:
         """Draw `X ~ N(m, C)`, the posterior of component `which` given `Y_t = y`, one per row `(n, d)`.
 
-        With `Sigma = U S U^T`: `C = U (S s^2 / (a^2 S + s^2)) U^T`, `m = mu + a Sigma (a^2 Sigma + s^2)^{-1} (y - a mu)`.
+        With `Sigma = U S U^T`: `C = U (S s^2 / (a^2 S + s^2)) U^T` and
+        `m = mu + a Sigma (a^2 Sigma + s^2)^{-1} (y - a mu)`.
 
         Args:
             key: `jax.random` key or integer seed.
