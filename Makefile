@@ -19,7 +19,7 @@ help:
 	@echo 'make test    run every test: Python, TypeScript, browser'
 	@echo 'make lint    check style and types, Python and TypeScript'
 	@echo 'make format  rewrite the Python and TypeScript sources in the house style'
-	@echo 'make bench   measure speed, as ratios'
+	@echo 'make bench   measure speed, as ratios, with plots of growth in build/bench'
 	@echo 'make clean   remove what was built (distclean: the environment too)'
 
 # ---- set-up ---------------------------------------------------------------------------------
@@ -42,6 +42,12 @@ $(VENV)/.installed-dev: pyproject.toml js/hatch_build.py | $(BIN)/python
 	@echo 'Installing the package and its development extras into $(VENV) ...'
 	@$(PIP) install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.installed-notebook
+
+# The peers that the benchmarks measure against.
+$(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed-dev
+	@echo 'Installing the benchmarks'"'"' peers into $(VENV) ...'
+	@$(PIP) install --quiet --editable '.[bench]'
+	@touch $@
 
 # A Node for rebuilding later: the system's, or the one that PyPI carries.
 $(VENV)/.node: | $(BIN)/python
@@ -85,7 +91,7 @@ format: $(VENV)/.installed-dev front
 	@$(BIN)/ruff format .
 	@$(BIN)/python js/front_end.py format
 
-bench: $(VENV)/.installed-dev front chromium
+bench: $(VENV)/.installed-bench front chromium
 	@$(BIN)/python -m tests.benchmarks
 
 clean:
