@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import count_compilations as count_compilations
+    from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
     from critwin_widgets.engine import overlap as overlap
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -41,7 +43,15 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"),
+    "engine": (
+        "Estimate",
+        "GaussianMixture",
+        "Mixture",
+        "count_compilations",
+        "enable_compilation_cache",
+        "overlap",
+        "total_variation",
+    ),
     "export": ("notebook_to_html", "to_html"),
     "theory": (
         "CriticalWindow",
@@ -70,9 +80,11 @@ __all__ = [
     "MixtureTree",
     "SeparationCurves",
     "Time",
+    "count_compilations",
     "critical_window",
     "datasets",
     "decision_curves",
+    "enable_compilation_cache",
     "end_time",
     "from_labelled",
     "from_sklearn",
