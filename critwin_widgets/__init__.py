@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
+    from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import components as components
     from critwin_widgets.engine import overlap as overlap
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"),
+    "engine": ("Estimate", "GaussianMixture", "LogConcaveMixture", "Mixture", "overlap", "total_variation"),
     "export": ("notebook_to_html", "to_html"),
     "theory": (
         "CriticalWindow",
@@ -66,10 +68,12 @@ __all__ = [
     "Explorer",
     "GaussianMixture",
     "HierarchyTree",
+    "LogConcaveMixture",
     "Mixture",
     "MixtureTree",
     "SeparationCurves",
     "Time",
+    "components",
     "critical_window",
     "datasets",
     "decision_curves",
@@ -91,5 +95,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names},
-    {"datasets": f"{__name__}.adapters.datasets", **{home: f"{__name__}.{home}" for home in _HOMES}},
+    {
+        "components": f"{__name__}.engine.components",
+        "datasets": f"{__name__}.adapters.datasets",
+        **{home: f"{__name__}.{home}" for home in _HOMES},
+    },
 )
