@@ -108,7 +108,8 @@ def _nested(mixture: Mixture, start, goal, t: float, n: int, inner: int, key):
     outer_key, inner_key = jax.random.split(key)
     each = max(2, math.ceil(n / count))
     # Stratified by component: how many points each gets is not left to chance.
-    x = jnp.stack([mixture.sample(k, each, i) for i, k in enumerate(jax.random.split(outer_key, count))])
+    keys = jax.random.split(outer_key, count)
+    x = jnp.stack([jnp.asarray(mixture.sample(keys[i], each, i)) for i in range(count)])
     ratios = [side / weights for side in (start, goal)]
     # Arrays: a Python float would compile anew for every time.
     a, s = jnp.asarray(signal(t)), jnp.asarray(np.sqrt(noise_variance(t)))

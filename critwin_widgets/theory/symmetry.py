@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optimistix as optx
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from ..engine.mixtures import GaussianMixture, Mixture
 from ..engine.processes import clock
@@ -72,7 +72,7 @@ def _refine(mixture: Mixture, point, low: float, high: float, widest: float) -> 
     def top(t: float) -> float:
         return float(_follow(mixture.at(t), point)[1])
 
-    value = high if top(high) >= 0.0 else float(brentq(top, low, high, xtol=1e-09, rtol=1e-09))
+    value = high if top(high) >= 0.0 else float(root_scalar(top, bracket=(low, high), xtol=1e-9).root)
     # How well the eigenvalue is known; its slope in t turns that into time.
     error = 1e-6 if isinstance(mixture, GaussianMixture) else 1e-3
     left, right = max(value - 1e-3, low), value + 1e-3
