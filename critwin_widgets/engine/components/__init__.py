@@ -2,5 +2,6 @@
 
 from .component import Component
 from .gaussian import Gaussian
+from .potential import Potential
 
-__all__ = ["Component", "Gaussian"]
+__all__ = ["Component", "Gaussian", "Potential"]
