@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import critical_window as critical_window
     from critwin_widgets.theory import decision_curves as decision_curves
     from critwin_widgets.theory import end_time as end_time
+    from critwin_widgets.theory import examples as examples
     from critwin_widgets.theory import leak as leak
     from critwin_widgets.theory import looseness as looseness
     from critwin_widgets.theory import lower_time as lower_time
@@ -103,6 +104,7 @@ __all__ = [
     "datasets",
     "decision_curves",
     "end_time",
+    "examples",
     "from_labelled",
     "from_sklearn",
     "leak",
@@ -127,5 +129,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names},
-    {"datasets": f"{__name__}.adapters.datasets", **{home: f"{__name__}.{home}" for home in _HOMES}},
+    {
+        "datasets": f"{__name__}.adapters.datasets",
+        "examples": f"{__name__}.theory.examples",
+        **{home: f"{__name__}.{home}" for home in _HOMES},
+    },
 )
