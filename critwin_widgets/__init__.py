@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
+    from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import components as components
+    from critwin_widgets.engine import count_compilations as count_compilations
+    from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
     from critwin_widgets.engine import overlap as overlap
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -53,9 +57,24 @@ if TYPE_CHECKING:
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
 
 _HOMES = {
-    "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"),
-    "export": ("notebook_to_html", "to_html"),
+    "adapters": (
+        "from_labelled",
+        "from_sklearn",
+    ),
+    "engine": (
+        "Estimate",
+        "GaussianMixture",
+        "LogConcaveMixture",
+        "Mixture",
+        "count_compilations",
+        "enable_compilation_cache",
+        "overlap",
+        "total_variation",
+    ),
+    "export": (
+        "notebook_to_html",
+        "to_html",
+    ),
     "theory": (
         "CriticalWindow",
         "MixtureTree",
@@ -82,7 +101,11 @@ _HOMES = {
         "transition_matrix",
         "upper_time",
     ),
-    "widgets": ("Explorer", "HierarchyTree", "SeparationCurves"),
+    "widgets": (
+        "Explorer",
+        "HierarchyTree",
+        "SeparationCurves",
+    ),
 }
 
 __all__ = [
@@ -91,6 +114,7 @@ __all__ = [
     "Explorer",
     "GaussianMixture",
     "HierarchyTree",
+    "LogConcaveMixture",
     "Mixture",
     "MixtureTree",
     "SeparationCurves",
@@ -100,9 +124,12 @@ __all__ = [
     "clone_probability",
     "collapse_time",
     "compare_windows",
+    "components",
+    "count_compilations",
     "critical_window",
     "datasets",
     "decision_curves",
+    "enable_compilation_cache",
     "end_time",
     "examples",
     "from_labelled",
@@ -130,6 +157,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names},
     {
+        "components": f"{__name__}.engine.components",
         "datasets": f"{__name__}.adapters.datasets",
         "examples": f"{__name__}.theory.examples",
         **{home: f"{__name__}.{home}" for home in _HOMES},
