@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import critical_window as critical_window
     from critwin_widgets.theory import decision_curves as decision_curves
     from critwin_widgets.theory import end_time as end_time
+    from critwin_widgets.theory import examples as examples
     from critwin_widgets.theory import leak as leak
     from critwin_widgets.theory import looseness as looseness
     from critwin_widgets.theory import lower_time as lower_time
@@ -130,6 +131,7 @@ __all__ = [
     "decision_curves",
     "enable_compilation_cache",
     "end_time",
+    "examples",
     "from_labelled",
     "from_sklearn",
     "leak",
@@ -157,6 +159,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "components": f"{__name__}.engine.components",
         "datasets": f"{__name__}.adapters.datasets",
+        "examples": f"{__name__}.theory.examples",
         **{home: f"{__name__}.{home}" for home in _HOMES},
     },
 )
