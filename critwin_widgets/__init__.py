@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
+    from critwin_widgets.engine import ForwardReverse as ForwardReverse
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import ReverseError as ReverseError
+    from critwin_widgets.engine import Trajectories as Trajectories
+    from critwin_widgets.engine import forward_reverse as forward_reverse
     from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
@@ -41,7 +46,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"),
+    "engine": (
+        "Estimate",
+        "ForwardReverse",
+        "GaussianMixture",
+        "Mixture",
+        "ReverseError",
+        "Trajectories",
+        "forward_reverse",
+        "overlap",
+        "reverse_trajectories",
+        "total_variation",
+    ),
     "export": ("notebook_to_html", "to_html"),
     "theory": (
         "CriticalWindow",
@@ -64,22 +80,27 @@ __all__ = [
     "CriticalWindow",
     "Estimate",
     "Explorer",
+    "ForwardReverse",
     "GaussianMixture",
     "HierarchyTree",
     "Mixture",
     "MixtureTree",
+    "ReverseError",
     "SeparationCurves",
     "Time",
+    "Trajectories",
     "critical_window",
     "datasets",
     "decision_curves",
     "end_time",
+    "forward_reverse",
     "from_labelled",
     "from_sklearn",
     "measured_distance",
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "reverse_trajectories",
     "sharp_bound",
     "start_time",
     "theorem_bound",
