@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
+    from critwin_widgets.engine import ForwardReverse as ForwardReverse
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
     from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import ReverseError as ReverseError
+    from critwin_widgets.engine import Trajectories as Trajectories
     from critwin_widgets.engine import components as components
     from critwin_widgets.engine import count_compilations as count_compilations
     from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
+    from critwin_widgets.engine import forward_reverse as forward_reverse
     from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
@@ -63,12 +68,17 @@ _HOMES = {
     ),
     "engine": (
         "Estimate",
+        "ForwardReverse",
         "GaussianMixture",
         "LogConcaveMixture",
         "Mixture",
+        "ReverseError",
+        "Trajectories",
         "count_compilations",
         "enable_compilation_cache",
+        "forward_reverse",
         "overlap",
+        "reverse_trajectories",
         "total_variation",
     ),
     "export": (
@@ -112,13 +122,16 @@ __all__ = [
     "CriticalWindow",
     "Estimate",
     "Explorer",
+    "ForwardReverse",
     "GaussianMixture",
     "HierarchyTree",
     "LogConcaveMixture",
     "Mixture",
     "MixtureTree",
+    "ReverseError",
     "SeparationCurves",
     "Time",
+    "Trajectories",
     "WindowComparison",
     "bound_curves",
     "clone_probability",
@@ -132,6 +145,7 @@ __all__ = [
     "enable_compilation_cache",
     "end_time",
     "examples",
+    "forward_reverse",
     "from_labelled",
     "from_sklearn",
     "leak",
@@ -141,6 +155,7 @@ __all__ = [
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "reverse_trajectories",
     "rival_times",
     "sharp_bound",
     "speciation_time",

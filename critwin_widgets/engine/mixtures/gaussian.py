@@ -225,8 +225,9 @@ class GaussianMixture(Mixture):
             which: component of each row, `(n,)`.
             t: OU time of the noise in `y`.
         """
-        time = float(check_times(t))
-        a, s2 = float(signal(time)), float(noise_variance(time))
+        # An array in any case: a Python number would compile anew at every time.
+        time = t if isinstance(t, jax.Array) else np.asarray(float(check_times(t)))
+        a, s2 = signal(time), noise_variance(time)
         points = y if isinstance(y, jax.Array) else np.asarray(y, dtype=np.float64)
         return _denoise(self, as_key(key), points - a * self.centre, jnp.asarray(which), a, s2)
 
