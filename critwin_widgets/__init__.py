@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import start_time as start_time
     from critwin_widgets.theory import theorem_bound as theorem_bound
     from critwin_widgets.theory import transition_matrix as transition_matrix
+    from critwin_widgets.widgets import BoundCurves as BoundCurves
     from critwin_widgets.widgets import Explorer as Explorer
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
@@ -57,10 +58,11 @@ _HOMES = {
         "theorem_bound",
         "transition_matrix",
     ),
-    "widgets": ("Explorer", "HierarchyTree", "SeparationCurves"),
+    "widgets": ("BoundCurves", "Explorer", "HierarchyTree", "SeparationCurves"),
 }
 
 __all__ = [
+    "BoundCurves",
     "CriticalWindow",
     "Estimate",
     "Explorer",
