@@ -26,13 +26,21 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import CriticalWindow as CriticalWindow
     from critwin_widgets.theory import MixtureTree as MixtureTree
     from critwin_widgets.theory import Time as Time
+    from critwin_widgets.theory import bound_curves as bound_curves
+    from critwin_widgets.theory import clone_probability as clone_probability
+    from critwin_widgets.theory import collapse_time as collapse_time
     from critwin_widgets.theory import critical_window as critical_window
     from critwin_widgets.theory import decision_curves as decision_curves
     from critwin_widgets.theory import end_time as end_time
+    from critwin_widgets.theory import leak as leak
+    from critwin_widgets.theory import looseness as looseness
     from critwin_widgets.theory import measured_distance as measured_distance
     from critwin_widgets.theory import mixture_tree as mixture_tree
+    from critwin_widgets.theory import rival_times as rival_times
     from critwin_widgets.theory import sharp_bound as sharp_bound
+    from critwin_widgets.theory import speciation_time as speciation_time
     from critwin_widgets.theory import start_time as start_time
+    from critwin_widgets.theory import symmetry_breaking_time as symmetry_breaking_time
     from critwin_widgets.theory import theorem_bound as theorem_bound
     from critwin_widgets.theory import transition_matrix as transition_matrix
     from critwin_widgets.widgets import BoundCurves as BoundCurves
@@ -48,13 +56,21 @@ _HOMES = {
         "CriticalWindow",
         "MixtureTree",
         "Time",
+        "bound_curves",
+        "clone_probability",
+        "collapse_time",
         "critical_window",
         "decision_curves",
         "end_time",
+        "leak",
+        "looseness",
         "measured_distance",
         "mixture_tree",
+        "rival_times",
         "sharp_bound",
+        "speciation_time",
         "start_time",
+        "symmetry_breaking_time",
         "theorem_bound",
         "transition_matrix",
     ),
@@ -72,18 +88,26 @@ __all__ = [
     "MixtureTree",
     "SeparationCurves",
     "Time",
+    "bound_curves",
+    "clone_probability",
+    "collapse_time",
     "critical_window",
     "datasets",
     "decision_curves",
     "end_time",
     "from_labelled",
     "from_sklearn",
+    "leak",
+    "looseness",
     "measured_distance",
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "rival_times",
     "sharp_bound",
+    "speciation_time",
     "start_time",
+    "symmetry_breaking_time",
     "theorem_bound",
     "to_html",
     "total_variation",

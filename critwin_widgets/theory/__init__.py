@@ -1,7 +1,11 @@
 """What the papers define: windows, bounds, features and trees."""
 
-from .bounds import leak, measured_distance, sharp_bound, theorem_bound
+from .bounds import leak, sharp_bound, theorem_bound
+from .curves import bound_curves, looseness
 from .features import TransitionMatrix, decision_curves, transition_matrix
+from .measured import measured_distance
+from .rivals import clone_probability, collapse_time, rival_times, speciation_time
+from .symmetry import symmetry_breaking_time
 from .times import Time
 from .tree import MixtureTree, mixture_tree
 from .vertex import Candidate, Vertex
@@ -14,14 +18,21 @@ __all__ = [
     "Time",
     "TransitionMatrix",
     "Vertex",
+    "bound_curves",
+    "clone_probability",
+    "collapse_time",
     "critical_window",
     "decision_curves",
     "end_time",
     "leak",
+    "looseness",
     "measured_distance",
     "mixture_tree",
+    "rival_times",
     "sharp_bound",
+    "speciation_time",
     "start_time",
+    "symmetry_breaking_time",
     "theorem_bound",
     "transition_matrix",
 ]
