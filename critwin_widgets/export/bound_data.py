@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..theory import Time, end_time, measured_distance, sharp_bound, start_time, theorem_bound
+from ..theory._labels import subset_label
 from ..theory.times import time_grid
-from ..theory.windows import names
 from ._axis import Axis
 from .rival_marks import Mark, rival_marks
 
@@ -82,13 +82,13 @@ class BoundData:
 
     @property
     def init_name(self) -> str:
-        """Labels of `init`, in braces."""
-        return names(self.mixture, self.init, 4)
+        """What the components of `init` share, or their labels, in braces."""
+        return f"{{{subset_label(self.mixture, self.init)}}}"
 
     @property
     def target_name(self) -> str:
-        """Labels of `target`, in braces."""
-        return names(self.mixture, self.target, 4)
+        """The same of `target`."""
+        return f"{{{subset_label(self.mixture, self.target)}}}"
 
     @property
     def floor(self) -> float:
@@ -123,7 +123,16 @@ class BoundData:
         return 10.0 ** np.interp(t, times[good], np.log10(np.maximum(values[good], 1e-300)))
 
 
-def bound_data(mixture: Any, init: Any, target: Any, eps: float, *, n: int = 2048, seed: int = 0) -> BoundData:
+def bound_data(
+    mixture: Any,
+    init: Any,
+    target: Any,
+    eps: float,
+    *,
+    n: int = 2048,
+    seed: int = 0,
+    n_training: int | None = None,
+) -> BoundData:
     """All of the picture but the measured curve, which `measuring` fills in.
 
     Args:
@@ -133,13 +142,14 @@ def bound_data(mixture: Any, init: Any, target: Any, eps: float, *, n: int = 204
         eps: Level, strictly between 0 and 1.
         n: Draws of an estimate.
         seed: Their seed.
+        n_training: Number of training points, for the rival called collapse.
 
     Raises:
         ValueError: A subset is empty or unknown, `init` is not inside `target`, or `eps` is out of range.
     """
     start, goal = mixture.indices(init, "init"), mixture.indices(target, "target")
     grid = np.asarray(time_grid(mixture), dtype=np.float64)
-    rivals = rival_marks(mixture)
+    rivals = rival_marks(mixture, n_training)
     level, t_end, t_start = _at(mixture, start, goal, eps, n, seed)
     coarse = sharp_bound(mixture, start, goal, grid, n=n, seed=seed)
     last = _last_moment(grid, np.asarray(coarse.value), [t_end, t_start, *(mark.time for mark in rivals)])
@@ -151,7 +161,7 @@ def bound_data(mixture: Any, init: Any, target: Any, eps: float, *, n: int = 204
     return BoundData(
         mixture, start, goal, float(eps), times,
         *(np.asarray(getattr(sharp, side), dtype=np.float64) for side in ("value", "low", "high")),
-        places, nothing, nothing, nothing, level, t_end, t_start, tuple(rivals), sharp.method, "",
+        places, nothing, nothing, nothing, level, t_end, t_start, rivals, sharp.method, "",
     )  # fmt: skip
 
 

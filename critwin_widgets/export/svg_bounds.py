@@ -11,7 +11,7 @@ from ._svg import decimate, document, fit_text, number, polyline, tag, text_widt
 from ._theme import Theme, theme_named
 from .bound_data import BoundData
 from .bound_words import bound_words, known_by, told
-from .colours import LINES, PAPER, line_ink, to_oklab
+from .colours import LINES, PAPER, contrast, to_hex, to_oklab
 from .rival_marks import Mark
 
 HEIGHT = 280.0
@@ -22,12 +22,22 @@ _ROW = 15.0
 
 
 def bound_inks(theme: str) -> dict[str, str]:
-    """Colours of the kinds of line; of "auto", which does not know the page, at least 3:1 on either."""
+    """Colours of the kinds of line; of "auto", which does not know the page, at least 4:1 on either."""
     if theme in LINES:
         inks = {kind: LINES[theme][place] for kind, place in _PLACES.items()}
         return inks | {"rival": theme_named(theme).muted}
-    light = {kind: LINES["light"][place] for kind, place in _PLACES.items()} | {"rival": "#7d8591"}
-    return {kind: line_ink(to_oklab(ink), *PAPER.values()) for kind, ink in light.items()}
+    both = {kind: LINES["light"][place] for kind, place in _PLACES.items()} | {"rival": "#7d8591"}
+    return {kind: _between(ink) for kind, ink in both.items()}
+
+
+def _between(colour: str) -> str:
+    """The colour at the lightness at which it stands off the light and the dark page alike."""
+    lab, low, high = to_oklab(colour), 0.3, 0.9
+    for _ in range(20):
+        lab[0] = 0.5 * (low + high)
+        dark = contrast(to_hex(lab), PAPER["light"]) > contrast(to_hex(lab), PAPER["dark"])
+        low, high = (lab[0], high) if dark else (low, lab[0])
+    return to_hex(lab)
 
 
 def bounds_svg(
@@ -56,7 +66,7 @@ def bounds_svg(
     inks = bound_inks(theme)
     marks = sorted(data.marks(), key=lambda mark: -mark.time.value)
     axis, labels = _placed(data, marks, clock, width)
-    rows = [row for _, row in labels]
+    rows = [row for _, row, _ in labels]
     legend, below = _legend(data, inks, colours, width)
     top = below + _ROW * (max(rows, default=-1) + 1) + 8
     scale = LogScale(data.floor, top, HEIGHT)
@@ -67,7 +77,7 @@ def bounds_svg(
         legend,
         scale.grid(axis, colours),
         _theorem(data, axis, scale, inks["theorem"]),
-        *(_mark(m, text, row, axis, scale, inks, colours) for m, (text, row) in zip(marks, labels, strict=True)),
+        *(_mark(mark, label, axis, scale, inks, colours) for mark, label in zip(marks, labels, strict=True)),
         _curve(data, "sharp", axis, scale, inks["sharp"]),
         _curve(data, "measured", axis, scale, inks["measured"]),
         time_axis(axis, colours, scale.bottom),
@@ -81,37 +91,48 @@ def default_title(data: BoundData) -> str:
     return f"From {data.init_name} to {data.target_name}: how far off?"
 
 
-def flag_rows(places: Sequence[float], widths: Sequence[float], gap: float = 6.0) -> list[int]:
-    """Rows for labels that begin at their line and run to the right, 0 nearest to the plot.
+def flag_rows(places: Sequence[float], widths: Sequence[float], limit: float) -> tuple[list[int], list[bool]]:
+    """Rows for labels beside their vertical lines, 0 nearest to the plot, and which stand at the left of them.
 
-    Lines reach up to their label; a label over which later lines would run goes above theirs.
+    A line reaches up to its own label. A label stands at the right of its line, or at the left where it
+    would end beyond the limit; one over which other lines run lies in a higher row than theirs.
 
     Args:
         places: Rising positions of the lines.
-        widths: Widths of the labels.
-        gap: Least distance between a label and the next line.
+        widths: Widths of the labels, with the least distance to what follows.
+        limit: Where labels must end.
     """
+    count = range(len(places))
+    flipped = [place + width > limit for place, width in zip(places, widths, strict=True)]
+
+    def covers(i: int, j: int) -> bool:
+        """Whether the label of i lies across the line of j."""
+        low = places[i] - widths[i] if flipped[i] else places[i]
+        return i != j and low <= places[j] <= low + widths[i] and (places[i] != places[j] or i < j)
+
+    for i in reversed(count):
+        for j in range(i):  # two labels across each other's lines cannot both be cleared: turn the other one
+            flipped[j] = flipped[j] or (flipped[i] and covers(i, j) and covers(j, i))
+
+    def meets(i: int, j: int) -> bool:
+        """Whether a turned label runs into one that is not, between their lines."""
+        return flipped[i] and not flipped[j] and places[j] < places[i] < places[j] + widths[j] + widths[i]
+
     rows = [0] * len(places)
-    for i in reversed(range(len(places))):
-        under = [rows[j] for j in range(i + 1, len(places)) if places[j] < places[i] + widths[i] + gap]
-        rows[i] = 1 + max(under, default=-1)
-    return rows
+    for _ in count:  # rows settle after as many rounds as the longest chain of labels
+        for i in count:
+            under = [rows[j] for j in count if covers(i, j) or (i != j and meets(i, j))]
+            rows[i] = max(rows[i], 1 + max(under, default=-1))
+    return [min(row, len(places) - 1) for row in rows], flipped
 
 
-def _placed(data: BoundData, marks: list[Mark], clock: str, width: float) -> tuple[Axis, list[tuple[str, int]]]:
-    """The axis, short enough for the last labels, and each label with its row."""
-    right = LEFT
+def _placed(data: BoundData, marks: list[Mark], clock: str, width: float) -> tuple[Axis, list[tuple[str, int, bool]]]:
+    """The axis, and for each mark its label, row and whether the label stands at the left of the line."""
+    axis = data.axis(clock, LEFT + 34, width - LEFT)
     texts = [fit_text(f"{mark.symbol} {told(mark.time.value)}", 11.5, 0.4 * width) for mark in marks]
-    wide = [text_width(text, 11.5) for text in texts]
-    axis = data.axis(clock, LEFT + 34, width - right)
-    for _ in range(4):
-        x = [float(axis.x(mark.time.value)) for mark in marks]
-        over = max((a + w + 10 - width for a, w in zip(x, wide, strict=True)), default=0.0)
-        if over <= 0:
-            break
-        right += over + 4
-        axis = data.axis(clock, LEFT + 34, width - right)
-    return axis, list(zip(texts, flag_rows(x if marks else [], wide, 8.0), strict=True))
+    wide = [text_width(text, 11.5) + 10 for text in texts]
+    rows, flipped = flag_rows([float(axis.x(mark.time.value)) for mark in marks], wide, width - 8)
+    return axis, list(zip(texts, rows, flipped, strict=True))
 
 
 def _legend(data: BoundData, inks: dict[str, str], theme: Theme, width: float) -> tuple[str, float]:
@@ -157,8 +178,9 @@ def end_of(data: BoundData) -> float:
 
 
 def _mark(
-    mark: Mark, text: str, row: int, axis: Axis, scale: LogScale, inks: dict[str, str], theme: Theme
-) -> str:  # fmt: skip
+    mark: Mark, label: tuple[str, int, bool], axis: Axis, scale: LogScale, inks: dict[str, str], theme: Theme
+) -> str:
+    text, row, flipped = label
     kind = "rival" if mark.rival else "theorem"
     x = float(axis.x(mark.time.value))
     top = scale.top - 6 - _ROW * row
@@ -170,7 +192,9 @@ def _mark(
     if high - low > 1.5:
         box = {"x": low, "y": scale.top, "width": high - low, "height": scale.bottom - scale.top}
         parts.append(tag("rect", box | {"fill": inks[kind], "fill_opacity": "0.12"}, about))
-    parts.append(small(x + 4, top, text, theme, colour=theme.ink if not mark.rival else theme.muted))
+    ink = theme.muted if mark.rival else theme.ink
+    side = {"anchor": "end"} if flipped else {}
+    parts.append(small(x - 4 if flipped else x + 4, top, text, theme, colour=ink, **side))
     return "".join(parts)
 
 

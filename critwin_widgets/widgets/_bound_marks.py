@@ -12,13 +12,13 @@ from bqplot import LinearScale
 from bqplot.axes import Axis as PlotAxis
 from bqplot.marks import Label, Lines
 
-from critwin_widgets.export._axis import CLOCK_NAMES, Axis, power_of_ten
+from critwin_widgets.export._axis import Axis, power_of_ten
 from critwin_widgets.export._theme import DARK, LIGHT
 from critwin_widgets.export.bound_data import BoundData
 from critwin_widgets.export.bound_words import told
 from critwin_widgets.export.svg_bounds import bound_inks, flag_rows
 
-from ._curve_marks import GAP, put_ticks
+from ._curve_marks import put_ticks
 from ._free import free
 
 STYLES = {
@@ -33,6 +33,8 @@ _LOW = -400.0  # far below any axis
 _ROW = 15.0
 _NARROW = 230.0
 """Pixels of the narrowest plot in which the labels must not run into each other."""
+_OVERHANG = 20.0
+"""Pixels of the right margin that a label may use."""
 
 
 class BoundMarks:
@@ -51,9 +53,7 @@ class BoundMarks:
         self.scale_x = LinearScale(min=0.0, max=1.0)
         self.scale_y = LinearScale(min=-3.0, max=0.1)
         self._scales = {"x": self.scale_x, "y": self.scale_y}
-        self.axis_x = PlotAxis(
-            scale=self.scale_x, side="bottom", grid_lines="none", label_offset="2.6em", label_color=muted
-        )
+        self.axis_x = PlotAxis(scale=self.scale_x, side="bottom", grid_lines="none")
         self.axis_y = PlotAxis(
             scale=self.scale_y, side="left", label="distance from the target", label_offset="3.4em", label_color=muted
         )
@@ -65,10 +65,7 @@ class BoundMarks:
         self.lines = {name: self._line(name) for name in ("sharp", "measured", "theorem")}
         self.own = self._plain("theorem", stroke_width=1.0)
         self.rivals = self._plain("rival", line_style="dotted", stroke_width=STYLES["rival"][2])
-        self.flags = Label(
-            x=[], y=[], text=np.array([], dtype=str), scales=self._scales, preserve_domain={"x": True, "y": True},
-            colors=[muted], default_size=11.0, font_weight="normal", align="start", x_offset=4,
-        )  # fmt: skip
+        self.flags = {align: self._flags(align, muted) for align in ("start", "end")}
         self.cursor = Lines(
             x=[0.0, 0.0], y=[_LOW, 0.0], scales=self._scales, preserve_domain={"x": True, "y": True},
             colors=[alert], stroke_width=1.5, visible=False,
@@ -78,7 +75,7 @@ class BoundMarks:
     def all(self) -> list[Any]:
         """The marks from back to front."""
         lines = [self.lines[name] for name in ("theorem", "sharp", "measured")]
-        return [self.span, *self.bands.values(), self.rivals, self.own, *lines, self.flags, self.cursor]
+        return [self.span, *self.bands.values(), self.rivals, self.own, *lines, *self.flags.values(), self.cursor]
 
     @property
     def axes(self) -> list[Any]:
@@ -93,7 +90,6 @@ class BoundMarks:
             self._show_curve(name, data, axis)
         ticks = axis.ticks(7)
         put_ticks(self.axis_x, [x for x, _ in ticks], [label for _, label in ticks])
-        self.axis_x.label = f"← noise{GAP}{CLOCK_NAMES[axis.clock]}{GAP}data →"
 
     def set_time(self, place: float | None) -> None:
         """Put the time cursor somewhere from 0 to 1, or away."""
@@ -137,7 +133,8 @@ class BoundMarks:
         marks = sorted(data.marks(), key=lambda mark: -mark.time.value)
         places = [float(axis.x(mark.time.value)) for mark in marks]
         texts = [f"{mark.symbol} {told(mark.time.value)}" for mark in marks]
-        rows = flag_rows(places, [(6.4 * len(text) + 12) / _NARROW for text in texts], 0.0)
+        widths = [(6.4 * len(text) + 10) / _NARROW for text in texts]
+        rows, flipped = flag_rows(places, widths, 1.0 + _OVERHANG / _NARROW)
         above = _ROW * (1 + max(rows, default=-1)) + 8
         # A pixel in decades: what is below 1 shares the plot with the rows above it.
         pixel = -float(np.log10(data.floor)) / max(self._plot - above, 60.0)
@@ -149,10 +146,11 @@ class BoundMarks:
                 with lines.hold_sync():
                     lines.x = np.array([[places[j]] * 2 for j in chosen])
                     lines.y = np.array([[_LOW, heights[j] + 6 * pixel] for j in chosen])
-        with self.flags.hold_sync():
-            self.flags.text = np.array(texts, dtype=str)
-            self.flags.x, self.flags.y = np.array(places), np.array(heights)
-        self.flags.visible = bool(marks)
+        for align, names in self.flags.items():
+            chosen = [j for j in range(len(marks)) if flipped[j] == (align == "end")]
+            with names.hold_sync():
+                names.text = np.array([texts[j] for j in chosen], dtype=str)
+                names.x, names.y = np.array([places[j] for j in chosen]), np.array([heights[j] for j in chosen])
         return above * pixel
 
     def _show_scale(self, data: BoundData, above: float) -> None:
@@ -161,6 +159,13 @@ class BoundMarks:
             self.scale_y.min, self.scale_y.max = -float(depth), above
         powers = list(range(0, -depth - 1, -1))
         put_ticks(self.axis_y, powers, ["1" if p == 0 else power_of_ten(p) for p in powers])
+
+    def _flags(self, align: str, colour: str) -> Any:
+        return Label(
+            x=[], y=[], text=np.array([], dtype=str), scales=self._scales, preserve_domain={"x": True, "y": True},
+            colors=[colour], default_size=11.0, font_weight="normal", align=align,
+            x_offset=4 if align == "start" else -4,
+        )  # fmt: skip
 
     def _line(self, name: str) -> Any:
         _, style, width = STYLES[name]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
+from critwin_widgets.export._axis import CLOCK_NAMES
 from critwin_widgets.export.bound_data import BoundData
 from critwin_widgets.export.bound_words import COLUMNS, bound_rows, bound_words, known_by, told
 
@@ -33,6 +35,20 @@ def bound_legend(data: BoundData, inks: dict[str, str]) -> str:
         for kind, text in entries
     )
     return f'<div class="critwin-curves-legend">{shown}</div>'
+
+
+def axis_ends(clock: str, margin: Mapping[str, int]) -> str:
+    """What stands below the time axis: its two ends and the clock; a narrow page breaks the line.
+
+    Args:
+        clock: One of the clocks.
+        margin: Pixels beside the axis, "left" and "right".
+    """
+    style = f"margin:0 {margin['right']}px 0 {margin['left']}px"
+    return (
+        f'<div class="critwin-curves-ends" style="{style}">'
+        f"<span>← noise</span><span>{escape(CLOCK_NAMES[clock])}</span><span>data →</span></div>"
+    )
 
 
 def bound_readout(data: BoundData, time: float | None) -> str:

@@ -24,6 +24,11 @@ class CurvesStyle(StaticHider):
     .critwin-curves .bqplot .axis .tick text { font-size: 11px !important; }
     .critwin-curves .bqplot .label { fill: var(--critwin-text) !important; font-size: 11px !important; }
     .critwin-curves-legend { display: flex; flex-wrap: wrap; gap: 0 18px; font-size: 12px; line-height: 1.5; }
+    .critwin-curves-ends {
+      display: flex; justify-content: space-between; gap: 8px; font-size: 12px; line-height: 1.3; opacity: 0.85;
+      text-align: center;
+    }
+    .critwin-curves-ends span:first-child, .critwin-curves-ends span:last-child { white-space: nowrap; }
     .critwin-curves .widget-html-content { line-height: 1.45; }
     .critwin-curves .widget-toggle-button { height: auto; min-height: 28px; line-height: 1.3; white-space: normal; }
     .critwin-curves .widget-toggle-button.mod-active { font-weight: 600; }

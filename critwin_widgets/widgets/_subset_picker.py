@@ -24,18 +24,18 @@ class SubsetPicker(ipywidgets.HBox):
 
     def __init__(self, name: str, labels: Sequence[str], chosen: Callable[[tuple[int, ...]], None]) -> None:
         self._chosen, self._putting = chosen, False
-        title = ipywidgets.Label(name, layout=ipywidgets.Layout(width="72px", flex="0 0 auto"))
+        title = ipywidgets.Label(name, layout=ipywidgets.Layout(width="60px", flex="0 0 auto"))
         if len(labels) <= _BUTTONS:
             self._parts: list[Any] = [self._button(name, label) for label in labels]
-            grow = ipywidgets.Layout(flex_flow="row wrap", width="100%", min_width="0")
+            grow = ipywidgets.Layout(flex="1 1 auto", flex_flow="row wrap", min_width="0")
             body: Any = ipywidgets.Box(self._parts, layout=grow)
         else:
             body = ipywidgets.SelectMultiple(
                 options=[(label, k) for k, label in enumerate(labels)], rows=5,
-                layout=ipywidgets.Layout(width="100%", max_width="420px"),
+                layout=ipywidgets.Layout(flex="1 1 auto", width="auto", max_width="420px"),
             )  # fmt: skip
             self._parts = [body]
-        super().__init__([title, body], layout=ipywidgets.Layout(width="100%"))
+        super().__init__([title, body])
         for part in self._parts:
             part.observe(self._heard, "value")
 

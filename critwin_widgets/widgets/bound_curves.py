@@ -20,7 +20,7 @@ from critwin_widgets.theory.windows import check_inside
 
 from ._base import Choice, Number, StaticPicture, Subset, TraitValueError, check_keywords
 from ._bound_marks import BoundMarks
-from ._bound_words import bound_legend, bound_readout
+from ._bound_words import axis_ends, bound_legend, bound_readout
 from ._contract import CLOCKS, EPS_RANGE, THEMES
 from ._curves_style import CurvesStyle
 from ._follow import Follower
@@ -28,8 +28,8 @@ from ._free import free
 from ._newest import Newest
 from ._subset_picker import SubsetPicker
 
-_OPTIONS = ("eps", "clock", "time", "theme", "title", "height", "n", "seed", "layout")
-_MARGIN = {"top": 8, "bottom": 56, "left": 62, "right": 24}
+_OPTIONS = ("eps", "clock", "time", "theme", "title", "height", "n", "seed", "n_training", "layout")
+_MARGIN = {"top": 8, "bottom": 24, "left": 62, "right": 24}
 _EPS_ENDS = (-2.3, -0.3)
 
 
@@ -55,6 +55,8 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
         height: Height of the figure in CSS pixels, 160 to 1200.
         n: Draws behind each estimated number, 16 to 1,000,000.
         seed: Their seed.
+        n_training: Number of training points of a model of this mixture; with it the time at which
+            such a model collapses onto them is marked too.
 
     Raises:
         TypeError: For an unknown keyword, naming the near miss, or something else than a mixture.
@@ -110,6 +112,8 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
             "n": _whole("n", options.pop("n", 2048), 16, 1_000_000),
             "seed": _whole("seed", options.pop("seed", 0), 0, 2**31 - 1),
         }
+        training = options.pop("n_training", None)
+        self._training = None if training is None else _whole("n_training", training, 2, 2**62)
         self._title = options.pop("title", None)
         self._mixture = _mixture(mixture)
         self._asked = _groups(mixture, init, target)
@@ -120,7 +124,7 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
         self._place_follower = Follower(self._time_box, 0.002, self._slid)
         self._eps_follower = Follower(self._eps_box, 0.01, self._eps_slid, lambda value: float(np.log10(value)))
         self._eps_follower.put(float(np.clip(self.eps, *(10.0**end for end in _EPS_ENDS))))
-        self._data = bound_data(self._mixture, *self._asked, self.eps, **self._draws)
+        self._data = self._computed()
         self._remake()
         self._newest.start(self._measuring())
 
@@ -228,9 +232,12 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
         """Everything anew for the groups asked for."""
         self._say("computing …")
         yield
-        self._take(bound_data(self._mixture, *self._asked, self.eps, **self._draws))
+        self._take(self._computed())
         yield
         yield from self._measuring()
+
+    def _computed(self) -> BoundData:
+        return bound_data(self._mixture, *self._asked, self.eps, n_training=self._training, **self._draws)
 
     def _recutting(self) -> Iterator[None]:
         """The same curves at the new ε; measuring goes on where it was."""
@@ -256,6 +263,7 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
         self._marks.show(self._data, self._axis)
         self._heading.value = f"<b>{escape(self._heading_text())}</b>"
         self._legend.value = bound_legend(self._data, self._marks.inks)
+        self._ends.value = axis_ends(self.clock, _MARGIN)
         self._readout.value = bound_readout(self._data, self.time)
         self._put_cursor()
 
@@ -280,10 +288,10 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
 
     def _make_parts(self) -> None:
         self._heading, self._status = ipywidgets.HTML(), ipywidgets.HTML()
-        self._legend, self._readout = ipywidgets.HTML(), ipywidgets.HTML()
+        self._legend, self._ends, self._readout = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self._figure = Figure(
             fig_margin=_MARGIN, animation_duration=0,
-            layout=ipywidgets.Layout(width="100%", height=f"{self._height}px"),
+            layout=ipywidgets.Layout(width="auto", height=f"{self._height}px"),
         )  # fmt: skip
         wide = ipywidgets.Layout(width="calc(100% - 12px)")
         self._time_box = ipywidgets.FloatSlider(
@@ -292,13 +300,13 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
         )  # fmt: skip
         self._eps_box = ipywidgets.FloatLogSlider(
             0.1, base=10, min=_EPS_ENDS[0], max=_EPS_ENDS[1], step=0.01, description="ε", readout_format=".3f",
-            style={"description_width": "44px"}, layout=ipywidgets.Layout(width="100%", max_width="480px"),
+            style={"description_width": "44px"}, layout=ipywidgets.Layout(width="auto", max_width="480px"),
         )  # fmt: skip
-        self._pickers = ipywidgets.VBox(layout=ipywidgets.Layout(width="100%"))
+        self._pickers = ipywidgets.VBox()
         self._make_pickers()
         self._parts = [
-            self._heading, self._pickers, self._eps_box, self._legend, self._figure, self._time_box, self._status,
-            self._readout, CurvesStyle(),
+            self._heading, self._pickers, self._eps_box, self._legend, self._figure, self._ends, self._time_box,
+            self._status, self._readout, CurvesStyle(),
         ]  # fmt: skip
 
     def _make_pickers(self) -> None:
