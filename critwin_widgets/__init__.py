@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import theorem_bound as theorem_bound
     from critwin_widgets.theory import transition_matrix as transition_matrix
     from critwin_widgets.theory import upper_time as upper_time
+    from critwin_widgets.widgets import BoundCurves as BoundCurves
     from critwin_widgets.widgets import Explorer as Explorer
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
@@ -112,6 +113,7 @@ _HOMES = {
         "upper_time",
     ),
     "widgets": (
+        "BoundCurves",
         "Explorer",
         "HierarchyTree",
         "SeparationCurves",
@@ -119,6 +121,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BoundCurves",
     "CriticalWindow",
     "Estimate",
     "Explorer",
