@@ -1,7 +1,20 @@
 """Strongly log-concave densities that a `LogConcaveMixture` can be made of; `cw.components` to users."""
 
 from .component import Component
+from .factor import Factor
+from .factors import GeneralisedNormalTimesNormal, LogisticTimesNormal, Normal, TruncatedNormal
 from .gaussian import Gaussian
 from .potential import Potential
+from .product import Product
 
-__all__ = ["Component", "Gaussian", "Potential"]
+__all__ = [
+    "Component",
+    "Factor",
+    "Gaussian",
+    "GeneralisedNormalTimesNormal",
+    "LogisticTimesNormal",
+    "Normal",
+    "Potential",
+    "Product",
+    "TruncatedNormal",
+]

@@ -75,7 +75,8 @@ def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findi
     pilot_rng, point_rng, large_rng = np.random.default_rng(seed).spawn(3)
     pilots = normal_points(1, PILOTS, dim, pilot_rng)[0]
     nothing = np.zeros((REPLICATES, 0))
-    facts = Facts(centre, level, hessian, np.float64(0), np.float64(0), pilots, nothing[:, :, None], nothing)
+    unknown = np.zeros(())
+    facts = Facts(centre, level, hessian, unknown, unknown, pilots, nothing[:, :, None], nothing)
     prior = jax.tree.map(np.asarray, _fit_prior(log_density, facts))
     whitened, diagnostics = run_chains(log_density, facts, prior, seed, chains, draws)
     large, z = (normal_points(REPLICATES, n, dim, rng) for n, rng in ((_LARGE, large_rng), (_MOST, point_rng)))
@@ -100,9 +101,9 @@ def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findi
     half = choose_points(float(np.var(np.exp(logs_large - log_mean)))) // (2 * REPLICATES)
     keep = np.r_[:half, _MOST // 2 : _MOST // 2 + half]  # a prefix of each sequence and its mirror image
     log_volume = np.sum(np.log(prior.scale)) - np.sum(np.log(np.diagonal(prior.root)))
-    log_z = np.float64(log_volume + 0.5 * dim * np.log(2 * np.pi) + log_mean)
+    log_z = np.asarray(log_volume + 0.5 * dim * np.log(2 * np.pi) + log_mean)
     ratios = np.exp(logs_z[:, keep] - log_mean) - 1.0
-    facts = Facts(centre, level, hessian, log_z, np.float64(error), pilots, z[:, keep], ratios)
+    facts = Facts(centre, level, hessian, log_z, np.asarray(error), pilots, z[:, keep], ratios)
     bank = places[sizes[0] : sizes[1]].reshape(whitened.shape)
     return Findings(facts, prior, whitened, bank, diagnostics, mean, gaps.T @ (gaps * share[:, None]))
 

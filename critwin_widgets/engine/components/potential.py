@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from .._precision import to_device, working_dtype
 from .._types import Array
@@ -263,7 +264,7 @@ class Potential(Component):
 
     def _estimate(self, function, x, t, centred: bool = False):
         points = check_points(x, self.dim)
-        if isinstance(points, jax.core.Tracer) or isinstance(t, jax.core.Tracer):
+        if isinstance(points, Tracer) or isinstance(t, Tracer):
             return self._traced(function, points, t)
         time = check_time(t)
         a, s = np.float64(signal(time)), np.float64(np.sqrt(noise_variance(time)))
