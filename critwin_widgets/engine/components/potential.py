@@ -264,7 +264,7 @@ class Potential(Component):
 
     def _estimate(self, function, x, t, centred: bool = False):
         points = check_points(x, self.dim)
-        if isinstance(points, Tracer) or isinstance(t, Tracer):
+        if any(isinstance(part, Tracer) for part in (points, t, self.facts.centre)):
             return self._traced(function, points, t)
         time = check_time(t)
         a, s = np.float64(signal(time)), np.float64(np.sqrt(noise_variance(time)))
@@ -301,11 +301,11 @@ class Potential(Component):
         return np.asarray(self.diagnostics.step), np.asarray(self.diagnostics.lag, np.int32)
 
     def _typical(self, t) -> np.ndarray:
-        """Return 64 points that `p_t` draws, less its mode."""
+        """Return 64 points that `p_t` draws, less the mode of the signal."""
         time = check_time(t)
         rng = np.random.default_rng(64)
         clean = rng.choice(np.asarray(self.bank).reshape(-1, self.dim), 64)
-        return signal(time) * clean + np.sqrt(noise_variance(time)) * rng.normal(size=clean.shape)
+        return np.asarray(signal(time) * clean + np.sqrt(noise_variance(time)) * rng.normal(size=clean.shape))
 
     def _rounding(self) -> float:
         """Return by how much log-densities scatter around smooth curves near 16 draws: their rounding error."""
