@@ -17,6 +17,9 @@ _SKETCH = 16
 _WHOLE = 1 << 22
 """Entries of the means up to which squared distances are taken without a sketch."""
 
+_BLOCK = 1 << 18
+"""Entries of the means whose differences are held at a time."""
+
 
 def group(offsets: np.ndarray, covariance_type: str, eigenvalues: np.ndarray, eigenvectors) -> np.ndarray:
     """Return one row per group, `(G, 1 + p)`: the component at its centre, then its members.
@@ -57,7 +60,7 @@ def _leaders(offsets: np.ndarray, reach: np.ndarray) -> list[np.ndarray]:
 
 def _squared(points: np.ndarray, rows: np.ndarray, leader: int) -> np.ndarray:
     # Blocks of rows: the differences of large means would be another copy of them.
-    block = max(1, _WHOLE // points.shape[1])
+    block = max(1, _BLOCK // points.shape[1])
     squared = np.empty(len(rows))
     for start in range(0, len(rows), block):
         gaps = points[rows[start : start + block]] - points[leader]
