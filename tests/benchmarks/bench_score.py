@@ -123,19 +123,27 @@ def _arrays() -> Row:
 def _differentiation() -> list[Row]:
     """Scores beside compiled automatic differentiation of the mixtures of numpyro and distrax."""
     rows = []
-    for name, kind, size in (("isotropic", "common", (_COMPONENTS, _DIM)), ("full", "full", _FULL)):
+    # Both sides of a full covariance are bound by their matrix products, so nothing is promised there.
+    for name, kind, size, limit in (("isotropic", "common", (_COMPONENTS, _DIM), 0.01), ("full", "full", _FULL, None)):
         mixture = make(kind, *size)
         x = points(mixture, _PEER_POINTS)
-        peers = {"numpyro": _numpyro(mixture), "distrax": _distrax(mixture)}
-        calls = {n: (lambda g=jax.jit(jax.vmap(jax.grad(log_prob))): g(x)) for n, log_prob in peers.items()}
+        calls = {
+            "numpyro": _differentiated(_numpyro(mixture), x),
+            "distrax": _differentiated(_distrax(mixture), x),
+        }
         ours = fastest({"ours": lambda m=mixture, y=x: m.score(y)})["ours"]
         for peer, best in fastest(calls, repeats=3).items():
             # The two differ in nothing but speed.
             np.testing.assert_allclose(calls[peer](), mixture.score(x), rtol=1e-2, atol=1e-2)
             about = f"differentiating {peer}'s mixture, {1e3 * best:.3g} ms"
             title = f"score, {name}, B={len(x)}, K={size[0]}, d={size[1]}"
-            rows.append(Row(title, 1e3 * ours, "ms", about, ours / best, 0.01))
+            rows.append(Row(title, 1e3 * ours, "ms", about, ours / best, limit))
     return rows
+
+
+def _differentiated(log_prob: Callable, x: jax.Array) -> Callable[[], jax.Array]:
+    gradient = jax.jit(jax.vmap(jax.grad(log_prob)))
+    return lambda: gradient(x)
 
 
 def _numpyro(mixture: GaussianMixture) -> Callable:
@@ -174,7 +182,7 @@ def _scikit_learn() -> list[Row]:
         x = points(mixture)
         model, host = to_sklearn(mixture), np.asarray(x, dtype=np.float64)
         best = fastest(
-            {"ours": lambda m=mixture, y=x: m.log_prob(y), "theirs": lambda m=model, y=host: m.score_samples(y)}, 5
+            {"ours": lambda m=mixture, y=x: m.log_prob(y), "theirs": lambda m=model, y=host: m.score_samples(y)}, 9
         )
         peer = f"scikit-learn's score_samples, {1e3 * best['theirs']:.3g} ms"
         rows.append(Row(f"log_prob, {kind}", 1e3 * best["ours"], "ms", peer, best["ours"] / best["theirs"], 1 / 3))
