@@ -4,6 +4,7 @@ from .component import Component
 from .factor import Factor
 from .factors import GeneralisedNormalTimesNormal, LogisticTimesNormal, Normal, TruncatedNormal
 from .gaussian import Gaussian
+from .log_density import LogDensity
 from .product import Product
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Factor",
     "Gaussian",
     "GeneralisedNormalTimesNormal",
+    "LogDensity",
     "LogisticTimesNormal",
     "Normal",
     "Product",
