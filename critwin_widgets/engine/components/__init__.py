@@ -5,6 +5,7 @@ from .factor import Factor
 from .factors import GeneralisedNormalTimesNormal, LogisticTimesNormal, Normal, TruncatedNormal
 from .gaussian import Gaussian
 from .log_density import LogDensity
+from .potential import Potential
 from .product import Product
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "LogDensity",
     "LogisticTimesNormal",
     "Normal",
+    "Potential",
     "Product",
     "TruncatedNormal",
 ]
