@@ -38,9 +38,9 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
 
     Returns:
         A `Time` with status "reached", "broadens without splitting", "never breaks symmetry" or "never
-        resolved" (Newton's method lost the fixed point); the value of the last two is NaN. It is called "estimated" because the root is numerical: its interval is what an
-        error of 1e-6 in the eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes
-        of the time.
+        resolved" (Newton's method lost the fixed point); the value of the last two is NaN. It is
+        called "estimated" because the root is numerical: its interval is what an error of 1e-6 in the
+        eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes of the time.
 
     Raises:
         ValueError: the problem has more than 512 dimensions after reduction (Gaussians of one
