@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
+    from critwin_widgets.engine import ForwardReverse as ForwardReverse
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
     from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import ReverseError as ReverseError
+    from critwin_widgets.engine import Trajectories as Trajectories
     from critwin_widgets.engine import components as components
     from critwin_widgets.engine import count_compilations as count_compilations
     from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
+    from critwin_widgets.engine import forward_reverse as forward_reverse
     from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import theorem_bound as theorem_bound
     from critwin_widgets.theory import transition_matrix as transition_matrix
     from critwin_widgets.theory import upper_time as upper_time
+    from critwin_widgets.widgets import BoundCurves as BoundCurves
     from critwin_widgets.widgets import Explorer as Explorer
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
@@ -63,12 +69,17 @@ _HOMES = {
     ),
     "engine": (
         "Estimate",
+        "ForwardReverse",
         "GaussianMixture",
         "LogConcaveMixture",
         "Mixture",
+        "ReverseError",
+        "Trajectories",
         "count_compilations",
         "enable_compilation_cache",
+        "forward_reverse",
         "overlap",
+        "reverse_trajectories",
         "total_variation",
     ),
     "export": (
@@ -102,6 +113,7 @@ _HOMES = {
         "upper_time",
     ),
     "widgets": (
+        "BoundCurves",
         "Explorer",
         "HierarchyTree",
         "SeparationCurves",
@@ -109,16 +121,20 @@ _HOMES = {
 }
 
 __all__ = [
+    "BoundCurves",
     "CriticalWindow",
     "Estimate",
     "Explorer",
+    "ForwardReverse",
     "GaussianMixture",
     "HierarchyTree",
     "LogConcaveMixture",
     "Mixture",
     "MixtureTree",
+    "ReverseError",
     "SeparationCurves",
     "Time",
+    "Trajectories",
     "WindowComparison",
     "bound_curves",
     "clone_probability",
@@ -132,6 +148,7 @@ __all__ = [
     "enable_compilation_cache",
     "end_time",
     "examples",
+    "forward_reverse",
     "from_labelled",
     "from_sklearn",
     "leak",
@@ -141,6 +158,7 @@ __all__ = [
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "reverse_trajectories",
     "rival_times",
     "sharp_bound",
     "speciation_time",
