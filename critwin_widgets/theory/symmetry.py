@@ -43,9 +43,12 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
         eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes of the time.
 
     Raises:
+        TypeError: `mixture` is not a mixture.
         ValueError: the problem has more than 512 dimensions after reduction (Gaussians of one
             covariance reduce to `K - 1` per distinct eigenvalue).
     """
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, not {type(mixture).__name__}")
     small = reduced(mixture)
     if small.dim > LARGEST:
         raise ValueError(

@@ -80,11 +80,8 @@ def test_closed_form_brackets_hold_the_exact_values_on_a_line():
         weights = rng.uniform(0.1, 1, count)
         mixture = GaussianMixture(8 * rng.normal(size=(count, 1)), rng.uniform(0.1, 3, count), weights / weights.sum())
         target = list(range(int(rng.integers(1, count))))
-        for function in (
-            lambda m, **k: leak(m, target, times, **k),
-            lambda m, **k: sharp_bound(m, 0, target, times, **k),
-        ):
-            exact, proven = function(mixture, method="exact"), function(mixture, method="certified")
+        for function, subsets in ((leak, (target,)), (sharp_bound, (0, target))):
+            exact, proven = (function(mixture, *subsets, times, method=method) for method in ("exact", "certified"))
             assert (exact.method, proven.method) == ("exact", "certified")
             assert (proven.low <= exact.value * (1 + 1e-9)).all()
             assert (exact.value <= proven.high * (1 + 1e-9)).all()
