@@ -47,7 +47,7 @@ class Time:
         return self.value
 
     def __str__(self) -> str:
-        if self.status in (NEVER_SEPARATED, NEVER_DECIDED, UNBOUNDED):
+        if self.status.startswith("never") or self.status == UNBOUNDED:
             return self.status
         suffix = f", {self.status}" if self.status == ALWAYS_WITHIN else ""
         if self.method == EXACT:
