@@ -1,13 +1,14 @@
 """How far apart two sub-mixtures are, and how that is known."""
 
-from .estimate import CERTIFIED, ESTIMATED, EXACT, BudgetWarning, Estimate
+from .estimate import BUDGET_SPENT, CERTIFIED, ESTIMATED, EXACT, BudgetWarning, Estimate
 from .overlap import check_effort, log_overlap, overlap, overlap_of_sets, total_variation
 from .passes import draws_per_component
 from .survey import Survey
 from .table import PairTable
-from .ways import Effort, subset_weights
+from .ways import Effort, log_overlap_of_sets, subset_weights
 
 __all__ = [
+    "BUDGET_SPENT",
     "CERTIFIED",
     "ESTIMATED",
     "EXACT",
@@ -19,6 +20,7 @@ __all__ = [
     "check_effort",
     "draws_per_component",
     "log_overlap",
+    "log_overlap_of_sets",
     "overlap",
     "overlap_of_sets",
     "subset_weights",
