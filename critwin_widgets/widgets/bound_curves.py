@@ -161,8 +161,8 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
 
     def close(self) -> None:
         """Free the widget and all it is made of."""
-        self._newest.drop()
         if self._marks is not None:  # otherwise the constructor has failed, and there is nothing to free
+            self._newest.drop()
             self._marks.close()
             self._marks = None
             for picker in self._pickers.children:
