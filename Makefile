@@ -20,7 +20,7 @@ help:
 	@echo 'make test    run every test: Python, TypeScript, browser'
 	@echo 'make lint    check style and types, Python and TypeScript'
 	@echo 'make format  rewrite the Python and TypeScript sources in the house style'
-	@echo 'make bench   measure speed, as ratios'
+	@echo 'make bench   measure speed, as ratios, with plots of growth in build/bench'
 	@echo 'make clean   remove what was built (distclean: the environment too)'
 
 # ---- set-up ---------------------------------------------------------------------------------
@@ -43,6 +43,12 @@ $(VENV)/.installed-dev: pyproject.toml js/hatch_build.py | $(BIN)/python
 	@echo 'Installing the package and its development extras into $(VENV) ...'
 	@$(PIP) install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.installed-notebook
+
+# The peers that the benchmarks measure against.
+$(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed-dev
+	@echo 'Installing the benchmarks'"'"' peers into $(VENV) ...'
+	@$(PIP) install --quiet --editable '.[bench]'
+	@touch $@
 
 $(VENV)/.installed-docs: pyproject.toml js/hatch_build.py | $(BIN)/python
 	@echo 'Installing the package and what its API reference needs into $(VENV) ...'
@@ -96,7 +102,7 @@ format: $(VENV)/.installed-dev front
 	@$(BIN)/ruff format .
 	@$(BIN)/python js/front_end.py format
 
-bench: $(VENV)/.installed-dev front chromium
+bench: $(VENV)/.installed-bench front chromium
 	@$(BIN)/python -m tests.benchmarks
 
 clean:

@@ -17,23 +17,36 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
+    from critwin_widgets.engine import ForwardReverse as ForwardReverse
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
+    from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import ReverseError as ReverseError
+    from critwin_widgets.engine import Trajectories as Trajectories
+    from critwin_widgets.engine import components as components
+    from critwin_widgets.engine import count_compilations as count_compilations
+    from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
+    from critwin_widgets.engine import forward_reverse as forward_reverse
     from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
     from critwin_widgets.theory import CriticalWindow as CriticalWindow
     from critwin_widgets.theory import MixtureTree as MixtureTree
     from critwin_widgets.theory import Time as Time
+    from critwin_widgets.theory import WindowComparison as WindowComparison
     from critwin_widgets.theory import bound_curves as bound_curves
     from critwin_widgets.theory import clone_probability as clone_probability
     from critwin_widgets.theory import collapse_time as collapse_time
+    from critwin_widgets.theory import compare_windows as compare_windows
     from critwin_widgets.theory import critical_window as critical_window
     from critwin_widgets.theory import decision_curves as decision_curves
     from critwin_widgets.theory import end_time as end_time
+    from critwin_widgets.theory import examples as examples
     from critwin_widgets.theory import leak as leak
     from critwin_widgets.theory import looseness as looseness
+    from critwin_widgets.theory import lower_time as lower_time
     from critwin_widgets.theory import measured_distance as measured_distance
     from critwin_widgets.theory import mixture_tree as mixture_tree
     from critwin_widgets.theory import rival_times as rival_times
@@ -43,27 +56,51 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import symmetry_breaking_time as symmetry_breaking_time
     from critwin_widgets.theory import theorem_bound as theorem_bound
     from critwin_widgets.theory import transition_matrix as transition_matrix
+    from critwin_widgets.theory import upper_time as upper_time
     from critwin_widgets.widgets import BoundCurves as BoundCurves
     from critwin_widgets.widgets import Explorer as Explorer
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
 
 _HOMES = {
-    "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"),
-    "export": ("notebook_to_html", "to_html"),
+    "adapters": (
+        "from_labelled",
+        "from_sklearn",
+    ),
+    "engine": (
+        "Estimate",
+        "ForwardReverse",
+        "GaussianMixture",
+        "LogConcaveMixture",
+        "Mixture",
+        "ReverseError",
+        "Trajectories",
+        "count_compilations",
+        "enable_compilation_cache",
+        "forward_reverse",
+        "overlap",
+        "reverse_trajectories",
+        "total_variation",
+    ),
+    "export": (
+        "notebook_to_html",
+        "to_html",
+    ),
     "theory": (
         "CriticalWindow",
         "MixtureTree",
         "Time",
+        "WindowComparison",
         "bound_curves",
         "clone_probability",
         "collapse_time",
+        "compare_windows",
         "critical_window",
         "decision_curves",
         "end_time",
         "leak",
         "looseness",
+        "lower_time",
         "measured_distance",
         "mixture_tree",
         "rival_times",
@@ -73,8 +110,14 @@ _HOMES = {
         "symmetry_breaking_time",
         "theorem_bound",
         "transition_matrix",
+        "upper_time",
     ),
-    "widgets": ("BoundCurves", "Explorer", "HierarchyTree", "SeparationCurves"),
+    "widgets": (
+        "BoundCurves",
+        "Explorer",
+        "HierarchyTree",
+        "SeparationCurves",
+    ),
 }
 
 __all__ = [
@@ -82,27 +125,40 @@ __all__ = [
     "CriticalWindow",
     "Estimate",
     "Explorer",
+    "ForwardReverse",
     "GaussianMixture",
     "HierarchyTree",
+    "LogConcaveMixture",
     "Mixture",
     "MixtureTree",
+    "ReverseError",
     "SeparationCurves",
     "Time",
+    "Trajectories",
+    "WindowComparison",
     "bound_curves",
     "clone_probability",
     "collapse_time",
+    "compare_windows",
+    "components",
+    "count_compilations",
     "critical_window",
     "datasets",
     "decision_curves",
+    "enable_compilation_cache",
     "end_time",
+    "examples",
+    "forward_reverse",
     "from_labelled",
     "from_sklearn",
     "leak",
     "looseness",
+    "lower_time",
     "measured_distance",
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "reverse_trajectories",
     "rival_times",
     "sharp_bound",
     "speciation_time",
@@ -112,10 +168,16 @@ __all__ = [
     "to_html",
     "total_variation",
     "transition_matrix",
+    "upper_time",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names},
-    {"datasets": f"{__name__}.adapters.datasets", **{home: f"{__name__}.{home}" for home in _HOMES}},
+    {
+        "components": f"{__name__}.engine.components",
+        "datasets": f"{__name__}.adapters.datasets",
+        "examples": f"{__name__}.theory.examples",
+        **{home: f"{__name__}.{home}" for home in _HOMES},
+    },
 )

@@ -1,6 +1,22 @@
 """The engine: mixtures, processes and separations, computed by JAX and closed forms."""
 
-from .mixtures import GaussianMixture, Mixture
+from ._compilation import count_compilations, enable_compilation_cache
+from .mixtures import GaussianMixture, LogConcaveMixture, Mixture
+from .samplers import ForwardReverse, ReverseError, Trajectories, forward_reverse, reverse_trajectories
 from .separation import Estimate, overlap, total_variation
 
-__all__ = ["Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"]
+__all__ = [
+    "Estimate",
+    "ForwardReverse",
+    "GaussianMixture",
+    "LogConcaveMixture",
+    "Mixture",
+    "ReverseError",
+    "Trajectories",
+    "count_compilations",
+    "enable_compilation_cache",
+    "forward_reverse",
+    "overlap",
+    "reverse_trajectories",
+    "total_variation",
+]

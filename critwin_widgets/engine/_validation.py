@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import jax
 import numpy as np
 
 
@@ -36,7 +37,10 @@ def check_eps(eps: Any, name: str = "eps") -> float:
 def check_times(t: Any, name: str = "t") -> np.ndarray:
     """Return `t` as a float64 array of finite, non-negative OU times, else raise `ValueError`."""
     try:
-        times = np.asarray(t, dtype=np.float64)
+        given = np.asarray(t)
+        if given.size and given.dtype.kind not in "iuf":
+            raise TypeError
+        times = given.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be an OU time or an array of them, not {t!r}") from None
     bad = ~(np.isfinite(times) & (times >= 0))
@@ -46,11 +50,32 @@ def check_times(t: Any, name: str = "t") -> np.ndarray:
     return times
 
 
+def check_time(t: Any, name: str = "t") -> float:
+    """Return one finite, non-negative OU time as a float, else raise `ValueError`."""
+    times = check_times(t, name)
+    if times.ndim:
+        raise ValueError(f"{name} must be one OU time, not an array of shape {times.shape}")
+    return float(times)
+
+
 def check_count(name: str, value: Any, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`, else raise `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, not {value!r}")
     return int(value)
+
+
+def check_positive(name: str, value: Any, below: float = math.inf) -> float:
+    """Return `value` as a positive finite float less than `below`, else raise `ValueError`."""
+    limit = f" and less than {below:g}" if math.isfinite(below) else ""
+    wrong = isinstance(value, bool | str) or np.ndim(value) != 0
+    try:
+        number = math.nan if wrong else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0.0 < number < below:
+        raise ValueError(f"{name} must be a positive number{limit}, not {value!r}")
+    return number
 
 
 def finite_array(name: str, value: Any, ndim: int | tuple[int, ...]) -> np.ndarray:
@@ -67,6 +92,14 @@ def finite_array(name: str, value: Any, ndim: int | tuple[int, ...]) -> np.ndarr
         place = ", ".join(map(str, where))
         raise ValueError(f"{name} must be finite, but {name}[{place}] is {float(array[where])!r}")
     return array
+
+
+def check_points(x: Any, dim: int, name: str = "x") -> np.ndarray | jax.Array:
+    """Return points with a last axis of length `dim`: JAX arrays as they are, all else in float64."""
+    points = x if isinstance(x, jax.Array) else np.asarray(x, dtype=np.float64)
+    if points.ndim == 0 or points.shape[-1] != dim:
+        raise ValueError(f"{name} must have a last axis of length {dim}, not shape {points.shape}")
+    return points
 
 
 def check_weights(weights: Any, count: int) -> np.ndarray:

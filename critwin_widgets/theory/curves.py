@@ -142,7 +142,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 def _extremes(times: np.ndarray, ratio: np.ndarray) -> tuple[str, float, float, float, float]:
     """Return status, least ratio and its time, largest ratio and its time, over finite ratios."""
     if not np.isfinite(ratio).any():
-        return ("no time", *([np.nan] * 4))
+        return "no time", np.nan, np.nan, np.nan, np.nan
     finite = np.where(np.isfinite(ratio), ratio, np.nan)
     least, most = int(np.nanargmin(finite)), int(np.nanargmax(finite))
     return "found", float(ratio[least]), float(times[least]), float(ratio[most]), float(times[most])
