@@ -188,7 +188,10 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
         name, other = proposal["trait"].name, {"init": "target", "target": "init"}
         groups = {name: proposal["value"], other[name]: getattr(self, other[name])}
         if groups["init"] and groups["target"]:
-            _groups(self._mixture, groups["init"], groups["target"])
+            try:
+                _groups(self._mixture, groups["init"], groups["target"])
+            except ValueError as error:
+                raise TraitValueError(str(error)) from None
         elif self._marks is not None:
             raise TraitValueError(f"{name} is empty; choose at least one component")
         return proposal["value"]

@@ -8,15 +8,23 @@ import pytest
 import traitlets
 
 from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.export import bound_data
 from critwin_widgets.theory import theorem_bound
 from critwin_widgets.widgets import BoundCurves, bound_curves
 from critwin_widgets.widgets._newest import Newest
 from critwin_widgets.widgets._subset_picker import SubsetPicker
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-# Three groups in a plane, so that nothing is exact and little is dear.
-MIXTURE = GaussianMixture([[-40.0, 0.0], [-37.0, 0.0], [40.0, 9.0]], [1.0, 1.0, 1.0], labels=["a", "b", "c"])
+# Three dimensions, so that nothing is exact and little is dear.
+MEANS = np.array([[-40.0, 0.0, 0.0], [-37.0, 0.0, 0.0], [40.0, 9.0, 0.0], [0.0, 0.0, 60.0]])
+MIXTURE = GaussianMixture(MEANS, [1.0] * 4, labels=["a", "b", "c", "d"])
 FEW = {"n": 64}
+
+
+@pytest.fixture(autouse=True)
+def few_times(monkeypatch):
+    monkeypatch.setattr(bound_data, "_SPREAD", 7)
+    monkeypatch.setattr(bound_data, "_CLOSE", 5)
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ def test_every_marked_time_has_its_line_and_its_name(curves):
     marks = curves._marks
     named = [str(text) for flags in marks.flags.values() for text in flags.text]
     assert sorted(text.split()[0] for text in named) == ["T_end", "T_start", "speciation"]
-    lines = np.concatenate([marks.own.x, marks.rivals.x])
+    lines = np.concatenate([np.atleast_2d(marks.own.x), np.atleast_2d(marks.rivals.x)])
     expected = [float(curves._axis.x(mark.time.value)) for mark in curves.data.marks()]
     np.testing.assert_allclose(sorted(lines[:, 0]), sorted(expected))
     assert marks.rivals.line_style == "dotted"
@@ -98,7 +106,7 @@ def test_many_components_are_chosen_from_a_list():
 
 
 def test_another_mixture_is_shown_with_the_same_groups(curves):
-    moved = GaussianMixture([[-40.0, 0.0], [-30.0, 0.0], [40.0, 9.0]], [1.0, 1.0, 1.0], labels=["x", "y", "z"])
+    moved = GaussianMixture(MEANS + np.outer([0, 1, 0, 0], [7.0, 0, 0]), [1.0] * 4, labels=["x", "y", "z", "w"])
     before = curves.data.t_end.value
     curves.show(moved)
     assert curves.mixture is moved
@@ -106,9 +114,6 @@ def test_another_mixture_is_shown_with_the_same_groups(curves):
     assert "{x}" in curves._heading.value
     curves.show(init=["y"], target="y")
     assert (curves.init, curves.target) == ((1,), (1,))
-    two = GaussianMixture([[-4.0, 0.0], [4.0, 1.0]], [1.0, 2.0])
-    curves.show(two, [0], [0, 1])
-    assert curves.data.target == (0, 1)
 
 
 def test_what_cannot_be_shown_changes_nothing(curves):
@@ -231,7 +236,7 @@ def test_closing_frees_everything():
 
 
 def test_labels_with_markup_stay_text():
-    hostile = GaussianMixture(MIXTURE.means, [1.0, 1.0, 1.0], labels=[HOSTILE, "b", "c"])
+    hostile = GaussianMixture(MEANS, [1.0] * 4, labels=[HOSTILE, "b", "c", "d"])
     widget = BoundCurves(hostile, [HOSTILE], [HOSTILE, "b"], **FEW)
     for part in (widget._heading, widget._legend, widget._readout, widget._status):
         assert HOSTILE not in part.value
