@@ -11,15 +11,16 @@ LAB_ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test demo bench lint format front chromium clean distclean
+.PHONY: help lab test demo docs bench lint format front chromium clean distclean
 
 help:
 	@echo 'make lab     set everything up and open the quickstart notebook in JupyterLab'
 	@echo 'make demo    run the quickstart without a browser: build/quickstart.html and the decision table'
+	@echo 'make docs    build the API reference into build/docs'
 	@echo 'make test    run every test: Python, TypeScript, browser'
 	@echo 'make lint    check style and types, Python and TypeScript'
 	@echo 'make format  rewrite the Python and TypeScript sources in the house style'
-	@echo 'make bench   measure speed, as ratios'
+	@echo 'make bench   measure speed, as ratios, with plots of growth in build/bench'
 	@echo 'make clean   remove what was built (distclean: the environment too)'
 
 # ---- set-up ---------------------------------------------------------------------------------
@@ -41,6 +42,17 @@ $(VENV)/.installed-notebook: pyproject.toml js/hatch_build.py | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml js/hatch_build.py | $(BIN)/python
 	@echo 'Installing the package and its development extras into $(VENV) ...'
 	@$(PIP) install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed-notebook
+
+# The peers that the benchmarks measure against.
+$(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed-dev
+	@echo 'Installing the benchmarks'"'"' peers into $(VENV) ...'
+	@$(PIP) install --quiet --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-docs: pyproject.toml js/hatch_build.py | $(BIN)/python
+	@echo 'Installing the package and what its API reference needs into $(VENV) ...'
+	@$(PIP) install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.installed-notebook
 
 # A Node for rebuilding later: the system's, or the one that PyPI carries.
@@ -70,6 +82,11 @@ demo: $(VENV)/.installed-notebook front
 	@mkdir -p build
 	@$(BIN)/python -m critwin_widgets.export $(NOTEBOOK) build/quickstart.html
 
+# Strict: a name that no page can find, or a link that leads nowhere, fails.
+docs: $(VENV)/.installed-docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo 'The API reference is build/docs/index.html; with its search: $(BIN)/mkdocs serve'
+
 test: $(VENV)/.installed-dev front chromium
 	@$(BIN)/python js/front_end.py test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -85,7 +102,7 @@ format: $(VENV)/.installed-dev front
 	@$(BIN)/ruff format .
 	@$(BIN)/python js/front_end.py format
 
-bench: $(VENV)/.installed-dev front chromium
+bench: $(VENV)/.installed-bench front chromium
 	@$(BIN)/python -m tests.benchmarks
 
 clean:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
+    from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
+    from critwin_widgets.engine import components as components
+    from critwin_widgets.engine import count_compilations as count_compilations
+    from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
     from critwin_widgets.engine import overlap as overlap
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -40,9 +44,24 @@ if TYPE_CHECKING:
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
 
 _HOMES = {
-    "adapters": ("from_labelled", "from_sklearn"),
-    "engine": ("Estimate", "GaussianMixture", "Mixture", "overlap", "total_variation"),
-    "export": ("notebook_to_html", "to_html"),
+    "adapters": (
+        "from_labelled",
+        "from_sklearn",
+    ),
+    "engine": (
+        "Estimate",
+        "GaussianMixture",
+        "LogConcaveMixture",
+        "Mixture",
+        "count_compilations",
+        "enable_compilation_cache",
+        "overlap",
+        "total_variation",
+    ),
+    "export": (
+        "notebook_to_html",
+        "to_html",
+    ),
     "theory": (
         "CriticalWindow",
         "MixtureTree",
@@ -57,7 +76,11 @@ _HOMES = {
         "theorem_bound",
         "transition_matrix",
     ),
-    "widgets": ("Explorer", "HierarchyTree", "SeparationCurves"),
+    "widgets": (
+        "Explorer",
+        "HierarchyTree",
+        "SeparationCurves",
+    ),
 }
 
 __all__ = [
@@ -66,13 +89,17 @@ __all__ = [
     "Explorer",
     "GaussianMixture",
     "HierarchyTree",
+    "LogConcaveMixture",
     "Mixture",
     "MixtureTree",
     "SeparationCurves",
     "Time",
+    "components",
+    "count_compilations",
     "critical_window",
     "datasets",
     "decision_curves",
+    "enable_compilation_cache",
     "end_time",
     "from_labelled",
     "from_sklearn",
@@ -91,5 +118,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names},
-    {"datasets": f"{__name__}.adapters.datasets", **{home: f"{__name__}.{home}" for home in _HOMES}},
+    {
+        "components": f"{__name__}.engine.components",
+        "datasets": f"{__name__}.adapters.datasets",
+        **{home: f"{__name__}.{home}" for home in _HOMES},
+    },
 )

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import jax
 import numpy as np
 
 
@@ -46,6 +47,14 @@ def check_times(t: Any, name: str = "t") -> np.ndarray:
     return times
 
 
+def check_time(t: Any, name: str = "t") -> float:
+    """Return one finite, non-negative OU time as a float, else raise `ValueError`."""
+    times = check_times(t, name)
+    if times.ndim:
+        raise ValueError(f"{name} must be one OU time, not an array of shape {times.shape}")
+    return float(times)
+
+
 def check_count(name: str, value: Any, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`, else raise `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
@@ -67,6 +76,14 @@ def finite_array(name: str, value: Any, ndim: int | tuple[int, ...]) -> np.ndarr
         place = ", ".join(map(str, where))
         raise ValueError(f"{name} must be finite, but {name}[{place}] is {float(array[where])!r}")
     return array
+
+
+def check_points(x: Any, dim: int, name: str = "x") -> np.ndarray | jax.Array:
+    """Return points with a last axis of length `dim`: JAX arrays as they are, all else in float64."""
+    points = x if isinstance(x, jax.Array) else np.asarray(x, dtype=np.float64)
+    if points.ndim == 0 or points.shape[-1] != dim:
+        raise ValueError(f"{name} must have a last axis of length {dim}, not shape {points.shape}")
+    return points
 
 
 def check_weights(weights: Any, count: int) -> np.ndarray:

@@ -1,5 +1,6 @@
-"""Strongly log-concave densities that a mixture can be made of."""
+"""Strongly log-concave densities that a `LogConcaveMixture` can be made of; `cw.components` to users."""
 
 from .component import Component
+from .gaussian import Gaussian
 
-__all__ = ["Component"]
+__all__ = ["Component", "Gaussian"]

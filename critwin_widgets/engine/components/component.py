@@ -1,6 +1,7 @@
 """What a mixture asks of one of its components, whatever kind it is."""
 
 import abc
+import math
 
 import equinox as eqx
 import jax
@@ -12,6 +13,10 @@ class Component(eqx.Module):
 
     Log-densities are normalised. `log_prob_error` says how well they are known: 0 for a closed
     form, a bound for quadrature, a 95 % half width for an estimate.
+
+    A kind must define the abstract members. The others have defaults: `sample_offsets` (override
+    it where draws can be made without the mean, whose digits a far component needs) and
+    `wasserstein` (override it where `W_2` to another component is known).
     """
 
     @property
@@ -36,7 +41,10 @@ class Component(eqx.Module):
 
     @abc.abstractmethod
     def log_prob(self, x, t: float = 0.0) -> jax.Array:
-        """Return `ln p_t(x)`, shape `(...)` for points of shape `(..., d)`; OU time `t >= 0`."""
+        """Return `ln p_t(x)`, shape `(...)` for points of shape `(..., d)`; OU time `t >= 0`.
+
+        Points in float64 NumPy keep their digits: subtract the mean on the host.
+        """
 
     @abc.abstractmethod
     def score(self, x, t: float = 0.0) -> jax.Array:
@@ -53,3 +61,11 @@ class Component(eqx.Module):
     @abc.abstractmethod
     def denoise(self, key, y, t: float) -> jax.Array:
         """Draw `X ~ P(X | Y_t = y)`, one for each row of `y` `(n, d)`."""
+
+    def sample_offsets(self, key, n: int) -> np.ndarray | jax.Array:
+        """Draw `n` points from the component before noise, less its mean, `(n, d)`."""
+        return np.asarray(self.sample(key, n), dtype=np.float64) - self.mean
+
+    def wasserstein(self, other: "Component") -> float:
+        """Return an upper bound of `W_2` to another component; infinite where nothing is known."""
+        return math.inf
