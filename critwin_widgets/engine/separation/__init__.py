@@ -2,9 +2,9 @@
 
 from .estimate import CERTIFIED, ESTIMATED, EXACT, Estimate
 from .overlap import overlap, overlap_of_sets, subset_weights, total_variation
-from .passes import draws_per_component
+from .passes import draws_per_component, interactive_draws
 from .survey import Survey
-from .table import PairTable
+from .table import PairTable, pair_gaps
 
 __all__ = [
     "CERTIFIED",
@@ -14,8 +14,10 @@ __all__ = [
     "PairTable",
     "Survey",
     "draws_per_component",
+    "interactive_draws",
     "overlap",
     "overlap_of_sets",
+    "pair_gaps",
     "subset_weights",
     "total_variation",
 ]

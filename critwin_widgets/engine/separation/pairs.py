@@ -90,7 +90,9 @@ def log_bhattacharyya_of_pairs(mixture: GaussianMixture, times: PerTime) -> Floa
         return np.minimum(-squared / middle / 8 - mixture.dim * spread / 2, 0.0)
     logs = np.log(values + variance[:, :, None]).sum(-1)
     found = np.empty((len(times), len(rows)))
-    for part in _blocks(len(rows), len(times) * mixture.dim * (1 if mixture.covariance_type == "diag" else mixture.dim)):
+    for part in _blocks(
+        len(rows), len(times) * mixture.dim * (1 if mixture.covariance_type == "diag" else mixture.dim)
+    ):
         delta, middle = _joint(mixture, values, rows[part], columns[part])
         spread = middle + variance[:, :, None]
         quadratic = (np.square(delta) / spread).sum(-1)

@@ -22,7 +22,10 @@ from ..processes import clock
 from . import pairs, stored
 
 _BUDGET = 2e11
-"""Floating-point operations an interactive pass may take: about two seconds on two cores."""
+"""Floating-point operations the passes of a tree may take: about two seconds on two cores."""
+
+_INTERACTIVE = 6e7
+"""Operations of an interactive tree, counted as `interactive_draws` does."""
 
 _BUCKETS = (2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 
@@ -228,7 +231,7 @@ def _over_times(one_pass, draws: Draws, noise, *rest):
         now = tuple(x[first : first + half] for x in draws.per_time)
         parts.append(eqx.tree_at(lambda d: d.per_time, draws, now))
     leaves, structure = jax.tree_util.tree_flatten((parts[0], noise, rest))
-    signature = (one_pass, structure, *((np.shape(x), np.result_type(x)) for x in leaves))
+    signature = (one_pass, structure, *((np.shape(x), str(getattr(x, "dtype", type(x)))) for x in leaves))
     if signature in _compiled:
         found = list(_threads.map(lambda part: jax.block_until_ready(one_pass(part, noise, *rest)), parts))
     else:
@@ -408,20 +411,39 @@ def _square(moments, count: int) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(variance)
 
 
-def draws_per_component(mixture: Mixture, times: int, subsets: int, wanted: int = 1024) -> int:
-    """Return how many draws per component fit the interactive budget, between 64 and `wanted`."""
+def draws_per_component(mixture: Mixture, times: int, subsets: int | None = None, wanted: int = 1024) -> int:
+    """Return how many draws per component fit two seconds or so, between 64 and `wanted`.
+
+    `subsets` are those that passes serve; as many as a tree has when `None`. The answer depends on
+    the bucket of K only, so that a component more or less recompiles nothing.
+    """
     count = bucket(mixture.n_components)
+    subsets = 6 * count if subsets is None else subsets
+    width = _width(mixture)
     if not isinstance(mixture, GaussianMixture):
-        # A density may cost a few hundred operations per coordinate, and the ratios are kept.
-        wanted = max(64, min(wanted, int(1e8 / (times * count**2))))
-        width = 200 * mixture.dim
-    elif pairs.same_covariance(mixture):
-        width = min(mixture.dim, count)
-    else:
-        width = mixture.dim**2 if mixture.covariance_type == "full" else 3 * min(mixture.dim, 2 * count)
+        wanted = max(64, min(wanted, int(1e8 / (times * count**2))))  # the ratios are kept
     per_draw = times * count * (2 * count * width + 4 * count * subsets + 20 * subsets)
     memory = 5e8 / (4 * count * (4 * count + 6 * subsets))
-    fits = int(min(_BUDGET / per_draw, memory, wanted))
-    if fits >= wanted:
-        return wanted
-    return max(64, 1 << (fits.bit_length() - 1))  # powers of two: few shapes, few compilations
+    return _power_of_two(min(_BUDGET / per_draw, memory), 64, wanted)
+
+
+def interactive_draws(mixture: Mixture, times: int) -> int:
+    """Return how many draws per component fit into some ten milliseconds for a whole tree, 32 to 512."""
+    count = bucket(mixture.n_components)
+    # For each pair of components and draw: some thirty operations, and those of its log-density.
+    return _power_of_two(_INTERACTIVE / (times * count**2 * (30 + 2 * _width(mixture))), 32, 512)
+
+
+def _width(mixture: Mixture) -> int:
+    """Return about how many products a log-density ratio takes."""
+    count, dim = bucket(mixture.n_components), mixture.dim
+    if not isinstance(mixture, GaussianMixture):
+        return 200 * dim  # a density may cost a few hundred operations per coordinate
+    if pairs.same_covariance(mixture):
+        return min(dim, max(count, _NARROW))
+    return dim**2 if mixture.covariance_type == "full" else 3 * min(dim, 2 * count)
+
+
+def _power_of_two(fits: float, least: int, most: int) -> int:
+    """Return the largest power of two that fits, within limits: few shapes, few compilations."""
+    return most if fits >= most else max(least, 1 << (max(int(fits), 1).bit_length() - 1))

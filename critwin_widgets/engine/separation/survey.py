@@ -11,6 +11,9 @@ from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
 from .table import PairTable
 
+_MANY = 4
+"""Pairs of sub-mixtures from which brackets are matrix products, a little wider but all at once."""
+
 
 class Survey:
     """Overlaps, returns and transitions of a mixture at OU times `(T,)`.
@@ -67,11 +70,13 @@ class Survey:
         if self.line is not None:
             value = line.overlap_on_line(*self.line, a, b)
             return Estimate(value, value, value, EXACT), value
-        log_low, log_high = self.brackets(a, b)
-        low, high = np.exp(log_low), np.exp(log_high)
+        if a.shape[1] > _MANY:
+            low, high = self.table.brackets(a, b)
+        else:
+            low, high = (np.exp(side) for side in self.brackets(a, b))
         if self.method == CERTIFIED:
             # The geometric mean is the natural centre of a bracket that spans decades.
-            return Estimate(np.exp((log_low + log_high) / 2), low, high, CERTIFIED), high
+            return Estimate(np.sqrt(low) * np.sqrt(high), low, high, CERTIFIED), high
         mean, error = overlap_estimates(self.draws, self.noise, a, b)
         return within_bracket(mean, error, low, high, self.n), high
 
@@ -102,17 +107,22 @@ class Survey:
         """
         return self._returns(sets, contexts, sources, False)[0]
 
-    def returns_with_logs(self, sets: SubsetMasks, contexts: SubsetMasks) -> tuple[Estimate, Curves]:
-        """Return `returns(sets, contexts)` and `E[ln P(set | Y_t, context)]`, `(T, M)` each."""
-        return self._returns(sets, contexts, None, True)
+    def returns_with_logs(
+        self, sets: SubsetMasks, contexts: SubsetMasks, logged: np.ndarray | bool = True
+    ) -> tuple[Estimate, Curves]:
+        """Return `returns(sets, contexts)` and `E[ln P(set | Y_t, context)]`, `(T, M)` each.
 
-    def _returns(self, sets, contexts, sources, with_logs: bool) -> tuple[Estimate, Curves]:
+        `logged` says for which sets, `(M,)`, the logarithms are wanted; they cost about as much again.
+        """
+        return self._returns(sets, contexts, None, logged)
+
+    def _returns(self, sets, contexts, sources, logged) -> tuple[Estimate, Curves]:
         strata = np.where(sets if sources is None else sources, self.weights[:, None], 0.0)
         strata = strata / strata.sum(0)
         if self.line is not None:
             value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
             return Estimate(value, value, value, EXACT), logs
-        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, with_logs)
+        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, logged)
         reach = half_width(mean, error, self.n)
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
