@@ -31,13 +31,19 @@ def interpolate(found: Curves, wanted: np.ndarray, place: PerTime) -> np.ndarray
     `wanted` `(L,)` serves all curves, `(M, L)` gives each its own levels.
     """
     levels = np.broadcast_to(wanted, (found.shape[1], np.shape(wanted)[-1]))
-    right = np.stack([(found <= level).sum(0) for level in levels.T], axis=1)
+    right = np.concatenate([(found[:, :, None] <= part).sum(0) for part in _parts(levels, found.size)], axis=1)
     right = np.clip(right, 1, len(place) - 1)
     every = np.arange(found.shape[1])[:, None]
     low, high = found[right - 1, every], found[right, every]
     rise = high - low
     share = np.clip(np.divide(levels - low, rise, out=(levels >= high).astype(np.float64), where=rise > 0), 0.0, 1.0)
     return place[right - 1] + share * (place[right] - place[right - 1])
+
+
+def _parts(levels: np.ndarray, size: int) -> list[np.ndarray]:
+    """Return the levels `(M, L)` in parts whose comparison with all curves takes some megabytes."""
+    step = max(1, 2**22 // size)
+    return [levels[:, first : first + step] for first in range(0, levels.shape[1], step)]
 
 
 def crossings(times: PerTime, found: Curves, levels: np.ndarray) -> np.ndarray:

@@ -45,18 +45,21 @@ def dendrogram_sets(tree: np.ndarray, count: int) -> list[tuple[int, ...]]:
 
 def laminar(candidates: list[tuple[int, ...]], eps_star: np.ndarray, count: int) -> list[tuple[int, ...]]:
     """Return a laminar family with the root and all singletons, chosen greedily by `eps*`."""
-    chosen = [1 << k for k in range(count)]  # sets as bits of integers
-    if count > 1:
-        chosen.append((1 << count) - 1)
     family: list[tuple[int, ...]] = [(k,) for k in range(count)]
     if count > 1:
         family.append(tuple(range(count)))
+    if not candidates:
+        return family
+    masks = np.zeros((len(candidates), count))
+    for m, subset in enumerate(candidates):
+        masks[m, list(subset)] = 1.0
+    shared, size = masks @ masks.T, masks.sum(1)
+    crossing = (shared > 0) & (shared < np.minimum(size[:, None], size))
+    blocked = np.zeros(len(candidates), bool)
     for index in np.argsort(eps_star, kind="stable").tolist():
-        subset = candidates[index]
-        bits = sum(1 << k for k in subset)
-        if all(bits & other in (0, bits, other) for other in chosen):
-            chosen.append(bits)
-            family.append(subset)
+        if not blocked[index]:
+            blocked |= crossing[index]
+            family.append(candidates[index])
     return family
 
 

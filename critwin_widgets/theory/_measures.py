@@ -3,15 +3,22 @@
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ..engine._types import Curves, PerTime, SubsetMasks
 from ..engine.separation import ESTIMATED, EXACT, Estimate, Survey
 from ._curves import crossings, falls, heights, least_level
+from ._family import children_of, parents_of
 from .features import decided_fraction
 
 SIDES = ("value", "low", "high")
+SUFFIXES = {"": "value", "_low": "low", "_high": "high"}
+
+EPS_GRID = np.geomspace(0.005, 0.5, 49)
+"""Levels at which plateaus are tabulated; a set that is a vertex at some of them is never folded."""
 
 
 def masks_of(subsets: list[tuple[int, ...]], count: int) -> SubsetMasks:
@@ -108,13 +115,17 @@ def separation(survey: Survey, pairs: Estimate, subsets: list[tuple[int, ...]]) 
 def _largest_gaps(pairs: Estimate, bounds: np.ndarray, subsets: list[tuple[int, ...]]) -> list[np.ndarray]:
     """Return the largest total variation inside each subset, `(T, M)`, from value, low, high and bounds."""
     exact = pairs.method == EXACT
-    stack = np.stack([pairs.value] if exact else [pairs.value, pairs.low, pairs.high, bounds], axis=-1)
-    found = np.zeros((len(stack), len(subsets), stack.shape[-1]))
+    sides = [pairs.value] if exact else [pairs.value, pairs.low, pairs.high, bounds]
+    times, count = len(pairs.value), pairs.value.shape[1]
+    # Curves of one pair side by side in memory: each subset reads a few long rows.
+    stack = np.ascontiguousarray(np.moveaxis(np.stack(sides), (2, 3), (0, 1))).reshape(count, count, -1)
+    found = np.zeros((len(subsets), stack.shape[-1]))
     for m, subset in enumerate(subsets):
         if len(subset) > 1:
             index = np.asarray(subset)
-            found[:, m] = 1.0 - stack[:, index[:, None], index].min(axis=(1, 2))
-    return [found[..., 0]] * 4 if exact else list(np.moveaxis(found, -1, 0))
+            found[m] = 1.0 - stack[index[:, None], index].reshape(-1, stack.shape[-1]).min(0)
+    curves = [side.T for side in np.moveaxis(found.reshape(len(subsets), len(sides), times), 1, 0)]
+    return curves * 4 if exact else curves
 
 
 def eps_stars(measured: Separation) -> tuple[list[Estimate], np.ndarray]:
@@ -151,13 +162,25 @@ class Returns:
         """Return the decided fraction of a split, columns value, low and high `(T, 3)`, with `half_of`'s answer."""
         key = (subset, tuple(children))
         if key not in self._known:
+            self.measure([key])
+        return self._known[key]
+
+    def measure(self, splits: list[tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]]) -> None:
+        """Measure several splits at once, each a subset and its children, for `split` to look up."""
+        tables = []
+        for subset, children in splits:
             columns = [self.column[(child, subset)] for child in children]
             shares = np.array([self.weights[list(child)].sum() for child in children])
-            curves = np.stack(decided_fraction(self.found, columns, shares / shares.sum())[:3], axis=1)
-            value, low, high = map(float, falls(self.times, curves, 0.5))
+            tables.append(np.stack(decided_fraction(self.found, columns, shares / shares.sum())[:3], axis=1))
+        if splits:
+            self.know(splits, tables)
+
+    def know(self, keys: list, tables: list[Curves]) -> None:
+        """Enter splits, as `measure` names them, with curves that were measured elsewhere, `(T, 3)` each."""
+        halves = falls(self.times, np.concatenate(tables, axis=1), 0.5).reshape(-1, 3).tolist()
+        for key, table, (value, low, high) in zip(keys, tables, halves, strict=True):
             ends = [abs(x - value) for x in (low, high) if not math.isnan(x)]
-            self._known[key] = curves, value, max(ends, default=0.0) if not math.isnan(value) else 0.0
-        return self._known[key]
+            self._known[key] = table, value, max(ends, default=0.0) if not math.isnan(value) else 0.0
 
     def half_of(self, subset: tuple[int, ...], children: list[tuple[int, ...]]) -> tuple[float, float]:
         """Return the half-way time of a split and its margin of error."""
@@ -204,3 +227,33 @@ def plateau_curves(measured: Separation, levels: np.ndarray) -> dict[str, np.nda
     missing = np.isnan(columns["t_start_low"]) & ~np.isnan(columns["t_start"])
     columns["t_start_low"][missing] = 0.0
     return columns
+
+
+def tree_curves(measured: Separation, returns: Returns, soft: list[tuple[int, ...]]) -> xr.Dataset:
+    """Return the curves of a soft tree, see `MixtureTree`, from what was measured of its vertices."""
+    data: dict[str, Any] = {}
+    for name in ("overlap", "within"):
+        for suffix, side in SUFFIXES.items():
+            data[name + suffix] = (("vertex", "time"), getattr(getattr(measured, name), side).T)
+    shape = (len(soft), len(measured.times))
+    decided, retention = np.full((3, *shape), np.nan), np.ones((3, *shape))
+    children = children_of(parents_of(soft))
+    for row, subset in enumerate(soft):
+        if subset in children:
+            decided[:, row] = returns.split(subset, children[subset])[0].T
+        if row:
+            column = returns.column[subset, soft[0]]
+            retention[:, row] = [getattr(returns.found, side)[:, column] for side in SUFFIXES.values()]
+    for name, array in (("decided", decided), ("retention", retention)):
+        data |= {name + suffix: (("vertex", "time"), one) for suffix, one in zip(SUFFIXES, array, strict=True)}
+    data |= {name: (("vertex", "eps"), array) for name, array in plateau_curves(measured, EPS_GRID).items()}
+    attrs = {
+        "overlap_method": measured.overlap.method,
+        "within_method": measured.within.method,
+        "decided_method": returns.found.method,
+        "confidence": 0.95,
+        "time_units": "OU time",
+    }
+    return xr.Dataset(
+        data, coords={"vertex": np.arange(len(soft)), "time": measured.times, "eps": EPS_GRID}, attrs=attrs
+    )

@@ -11,22 +11,19 @@ from ..engine._types import TimeLike
 from ..engine._validation import check_choice, check_count, check_eps, check_times
 from ..engine.mixtures import Mixture
 from ..engine.separation import Estimate, Survey, draws_per_component, interactive_draws
+from ..engine.separation.many import serves
 from . import _records
 from ._family import candidate_sets, children_of, fold, laminar, parents_of, preorder
-from ._measures import Returns, Separation, eps_stars, masks_of, pairs_to_measure, plateau_curves, separation
+from ._large import DRAWS, LARGE, large_tree
+from ._measures import EPS_GRID, Returns, eps_stars, masks_of, pairs_to_measure, separation, tree_curves
 from .features import choose_features, curves_from, feature_groups
 from .times import GRID_SIZE, time_grid
 from .vertex import CROSSING, FOLDED, KEPT, Candidate, Vertex, build_vertices, cut
 from .windows import NOT_SEPARATED, OPEN_ABOVE, WINDOW, CriticalWindow
 
-EPS_GRID = np.geomspace(0.005, 0.5, 49)
-"""Levels at which plateaus are tabulated; a set that is a vertex at some of them is never folded."""
-
 BUDGETS = FULL, INTERACTIVE = ("full", "interactive")
 QUICK_TIMES = 39
 """Positive times of an interactive tree."""
-
-SUFFIXES = {"": "value", "_low": "low", "_high": "high"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -215,12 +212,17 @@ def mixture_tree(
     quick = check_choice("budget", budget, BUDGETS) == INTERACTIVE
     if not isinstance(mixture, Mixture):
         raise TypeError(f"mixture must be a Mixture, not {type(mixture).__name__}")
-    grid = time_grid(mixture, QUICK_TIMES if quick else GRID_SIZE) if times is None else check_times(times, "times")
-    grid = grid.reshape(-1)
-    if len(grid) < 3 or (np.diff(grid) <= 0).any() or grid[0] != 0:
+    size = QUICK_TIMES if quick else GRID_SIZE
+    given = None if times is None else check_times(times, "times").reshape(-1)
+    if given is not None and (len(given) < 3 or (np.diff(given) <= 0).any() or given[0] != 0):
         raise ValueError("times must increase strictly from 0 and hold at least 3 values")
+    if n is not None:
+        check_count("n", n, 2)
+    if mixture.n_components > LARGE and serves(mixture):
+        return _of_many(mixture, level, n or DRAWS, seed, given, size)
+    grid = time_grid(mixture, size) if given is None else given
     choose = interactive_draws if quick else draws_per_component
-    draws = choose(mixture, len(grid)) if n is None else check_count("n", n, 2)
+    draws = choose(mixture, len(grid)) if n is None else n
     survey = Survey(mixture, grid, draws, seed)
     pairs = survey.pair_overlaps()
     count = mixture.n_components
@@ -233,6 +235,7 @@ def mixture_tree(
     by_subset = {s: m for m, s in enumerate(subsets)}
     keep = {s for s in family if stars[by_subset[s]].value <= max(EPS_GRID[-1], level)}
     returns, features = _returns(survey, family, keep)
+    returns.measure([(s, tuple(found)) for s, found in children_of(parents_of(family)).items()])
     soft = preorder(fold(family, returns.half_of, keep))
     columns = [by_subset[s] for s in soft]
     curves = tree_curves(measured.take(columns), returns, soft)
@@ -243,6 +246,15 @@ def mixture_tree(
         for m, s in enumerate(subsets)
     )
     return MixtureTree(mixture, level, draws, seed, grid, vertices, candidates, curves, features)
+
+
+def _of_many(mixture, level: float, n: int, seed: int, times, size: int) -> MixtureTree:
+    grid, soft, stars, proven, curves, features, others = large_tree(mixture, level, n, seed, times, size)
+    vertices = build_vertices(mixture, curves, soft, stars, proven, level)
+    candidates = [Candidate(s, star, KEPT) for s, star in zip(soft, stars, strict=True)]
+    candidates += [Candidate(s, star, FOLDED) for s, star in others]
+    candidates.sort(key=lambda c: (len(c.subset), c.subset))
+    return MixtureTree(mixture, level, n, seed, grid, vertices, tuple(candidates), curves, features)
 
 
 def _returns(survey: Survey, family, keep) -> tuple[Returns, xr.Dataset]:
@@ -262,33 +274,3 @@ def _returns(survey: Survey, family, keep) -> tuple[Returns, xr.Dataset]:
     )
     features = curves_from(survey, chosen, outer, logs[:, many:])
     return Returns(inner, pairs, survey.weights, survey.times), features
-
-
-def tree_curves(measured: Separation, returns: Returns, soft: list[tuple[int, ...]]) -> xr.Dataset:
-    """Return the curves of a soft tree, see `MixtureTree`, from what was measured of its vertices."""
-    data: dict[str, Any] = {}
-    for name in ("overlap", "within"):
-        for suffix, side in SUFFIXES.items():
-            data[name + suffix] = (("vertex", "time"), getattr(getattr(measured, name), side).T)
-    shape = (len(soft), len(measured.times))
-    decided, retention = np.full((3, *shape), np.nan), np.ones((3, *shape))
-    children = children_of(parents_of(soft))
-    for row, subset in enumerate(soft):
-        if subset in children:
-            decided[:, row] = returns.split(subset, children[subset])[0].T
-        if row:
-            column = returns.column[subset, soft[0]]
-            retention[:, row] = [getattr(returns.found, side)[:, column] for side in SUFFIXES.values()]
-    for name, array in (("decided", decided), ("retention", retention)):
-        data |= {name + suffix: (("vertex", "time"), one) for suffix, one in zip(SUFFIXES, array, strict=True)}
-    data |= {name: (("vertex", "eps"), array) for name, array in plateau_curves(measured, EPS_GRID).items()}
-    attrs = {
-        "overlap_method": measured.overlap.method,
-        "within_method": measured.within.method,
-        "decided_method": returns.found.method,
-        "confidence": 0.95,
-        "time_units": "OU time",
-    }
-    return xr.Dataset(
-        data, coords={"vertex": np.arange(len(soft)), "time": measured.times, "eps": EPS_GRID}, attrs=attrs
-    )

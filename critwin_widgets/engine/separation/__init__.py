@@ -1,6 +1,6 @@
 """How far apart two sub-mixtures are, and how that is known."""
 
-from .estimate import CERTIFIED, ESTIMATED, EXACT, Estimate
+from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .overlap import overlap, overlap_of_sets, subset_weights, total_variation
 from .passes import draws_per_component, interactive_draws
 from .survey import Survey
@@ -8,6 +8,7 @@ from .table import PairTable, pair_gaps
 
 __all__ = [
     "CERTIFIED",
+    "CONFIDENCE_Z",
     "ESTIMATED",
     "EXACT",
     "Estimate",

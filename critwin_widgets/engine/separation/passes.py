@@ -383,9 +383,12 @@ def return_estimates(
     flags = _pad(logged[pair], 0, size * room).reshape(room, size).any(1)
     moments = _over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags)
     mean, variance, logs = (np.asarray(x, np.float64).reshape(len(x), -1)[:, : len(pair)] for x in moments)
-    strata = np.zeros((len(pair), count))
-    strata[np.arange(len(pair)), pair] = sources[component, pair]
-    return mean @ strata, np.sqrt(variance @ strata**2), logs @ strata
+    weights, heads = sources[component, pair], np.flatnonzero(np.diff(pair, prepend=-1))
+    answers = [np.add.reduceat(x, heads, axis=1) for x in (mean * weights, variance * weights**2, logs * weights)]
+    found = [np.empty_like(x) for x in answers]
+    for array, answer in zip(found, answers, strict=True):
+        array[:, pair[heads]] = answer
+    return found[0], np.sqrt(found[1]), found[2]
 
 
 def _distinct(masks: SubsetMasks) -> tuple[np.ndarray, np.ndarray]:
