@@ -125,8 +125,8 @@ def fold(family: list[tuple[int, ...]], half_of, keep: set[tuple[int, ...]]) -> 
                 worst, offender = excess, subset
         if offender is None:
             return [s for s in family if s in parents]
-        parent = parents.pop(offender)
-        orphans = children.pop(offender)
+        parent, orphans = parents.pop(offender), children.pop(offender)
+        assert parent is not None, "the root is never folded"
         del halves[offender]
         parents.update(dict.fromkeys(orphans, parent))
         children[parent] = [s for s in children[parent] if s != offender] + orphans

@@ -29,7 +29,7 @@ LARGE = 128
 """Spherical mixtures of more components than this are taken time by time."""
 
 DRAWS = 16
-"""Noise vectors behind the estimates of a large tree: one serves all components at once."""
+"""Draws per component of a large tree: few, since its sets are large."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Draws:
 
 def measure(crowd: Crowd, times: PerTime, rows: list[Node], features: np.ndarray) -> Draws:
     """Draw from every component at every time; `features` `(F, K)` are numbers of values, in tree order."""
-    count, n = len(crowd.order), len(crowd.noise)
+    count, n = len(crowd.order), crowd.draws
     leaves: dict[int, list[int]] = {}
     for row in rows:
         if row.last - row.first == 1:
@@ -126,14 +126,14 @@ def measure(crowd: Crowd, times: PerTime, rows: list[Node], features: np.ndarray
     for v, row in enumerate(rows):
         if row.last - row.first == 1:
             place[row.first] = v
-    for t, variance in enumerate(clock.to_sigma(times) ** 2):
-        jobs = [
-            (variance, rows, place, mass, features, parent, part, columns)
-            for parent, members in leaves.items()
-            for columns in [crowd.near(np.asarray(members), variance)]
-            for part in chunks(members, n, len(columns))
-        ]
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for t, variance in enumerate(clock.to_sigma(times) ** 2):
+            jobs = [
+                (variance, rows, place, mass, features, parent, part, columns)
+                for parent, members in leaves.items()
+                for columns in [crowd.near(np.asarray(members), variance)]
+                for part in chunks(members, n, len(columns))
+            ]
             for nodes, sums, kept, logs in threads.map(lambda job: _block(crowd, *job), jobs):
                 for array, one in zip((found.overlap, found.retention, found.share), sums, strict=True):
                     np.add.at(array[t], nodes, one)
@@ -217,7 +217,7 @@ def large_tree(mixture: GaussianMixture, level: float, n: int, seed: int, times:
     measured = _separation(crowd, grid, bounds, kept, draws)
     stars, proven = eps_stars(measured)
     curves = tree_curves(measured, _returns(crowd, grid, rows, soft, draws), soft)
-    features = _feature_curves(mixture, grid, chosen, draws)
+    features = _feature_curves(mixture, grid, chosen, draws, crowd.independent(np.array(mixture.n_components)))
     inside = set(kept)
     others = [
         (everything[m], Estimate(float(middle[m]), float(least[m]), float(most[m]), CERTIFIED))
@@ -236,7 +236,7 @@ def unique_below(weights: np.ndarray) -> float:
 def _separation(crowd: Crowd, times: PerTime, bounds: dict[str, np.ndarray], kept: list[int], draws: Draws):
     mean, error = interval(draws.overlap)
     sizes = np.diff(crowd.ranges[kept], axis=1)[:, 0]
-    found = within_bracket(mean, error, bounds["low"][:, kept], bounds["high"][:, kept], crowd.draws * sizes)
+    found = within_bracket(mean, error, bounds["low"][:, kept], bounds["high"][:, kept], crowd.independent(sizes))
     whole = int(np.argmax(sizes))
     sides = (np.where(np.arange(len(kept)) == whole, 0.0, getattr(found, side)) for side in SIDES)
     names = ("within", "within_low", "within_high")
@@ -255,7 +255,7 @@ def _returns(crowd: Crowd, times: PerTime, rows: list[Node], soft: list[tuple[in
     """Return retentions with their intervals, and every split already measured."""
     sizes = np.array([len(s) for s in soft])
     mean, error = interval(draws.retention)
-    reach = half_width(mean, error, crowd.draws * sizes)
+    reach = half_width(mean, error, crowd.independent(sizes))
     retention = Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED)
     weights = np.empty(len(crowd.order))
     weights[crowd.order] = crowd.weights
@@ -271,7 +271,7 @@ def _returns(crowd: Crowd, times: PerTime, rows: list[Node], soft: list[tuple[in
         shares = mass[below] / mass[parent]
         chance = float(shares @ shares)
         mean, error = interval(np.einsum("tvn,v->tn", draws.share[:, below], shares))
-        reach = half_width(mean, error, crowd.draws * sizes[parent])
+        reach = half_width(mean, error, crowd.independent(sizes[parent]))
         sides = ((side - chance) / (1.0 - chance) for side in (mean, mean - reach, mean + reach))
         keys.append((soft[parent], tuple(soft[v] for v in below)))
         tables.append(np.clip(np.stack(list(sides), axis=1), 0.0, 1.0))
@@ -279,7 +279,7 @@ def _returns(crowd: Crowd, times: PerTime, rows: list[Node], soft: list[tuple[in
     return found
 
 
-def _feature_curves(mixture: GaussianMixture, times: PerTime, features, draws: Draws) -> xr.Dataset:
+def _feature_curves(mixture: GaussianMixture, times: PerTime, features, draws: Draws, independent) -> xr.Dataset:
     weights = np.asarray(mixture.weights)
     data = {name: [] for name in ("retention", "decided", "decided_low", "decided_high", "information", "chance")}
     for f, values in enumerate(features.values()):
@@ -287,7 +287,7 @@ def _feature_curves(mixture: GaussianMixture, times: PerTime, features, draws: D
         shares = np.bincount(place, weights)
         chance, entropy = float(shares @ shares), -float(shares @ np.log(shares))
         mean, error = interval(draws.kept[:, f])
-        reach = half_width(mean, error, draws.kept.shape[-1] * len(weights))
+        reach = half_width(mean, error, independent)
         data["retention"].append(mean)
         data["chance"].append(min(chance, 1.0))
         varies = len(shares) > 1

@@ -136,7 +136,7 @@ def eps_stars(measured: Separation) -> tuple[list[Estimate], np.ndarray]:
     low, high = (value, value) if exact else (least_level(within[side], overlap[side]) for side in ("low", "high"))
     proven = least_level(heights(1.0 - measured.certified_within), heights(measured.certified_overlap))
     method = EXACT if exact else ESTIMATED
-    found = [Estimate(*map(float, star), method) for star in zip(value, low, high, strict=True)]
+    found = [Estimate(float(x), float(y), float(z), method) for x, y, z in zip(value, low, high, strict=True)]
     if measured.whole is not None:
         # Nothing lies outside the whole mixture, and late enough its components agree: a vertex at every eps.
         found[measured.whole], proven[measured.whole] = Estimate(0.0, 0.0, 0.0, EXACT), 0.0

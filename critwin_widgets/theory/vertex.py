@@ -129,15 +129,16 @@ def _splits(curves: xr.Dataset) -> list[tuple[Time, tuple[float, float]]]:
     halves[:, 1] = np.where(np.isnan(halves[:, 1]) & ~np.isnan(halves[:, 0]), 0.0, halves[:, 1])
     spans = np.stack([falls(times, value, 0.95), falls(times, value, 0.05)], axis=1)
     return [
-        (Time(*half, NEVER_DECIDED if math.isnan(half[0]) else REACHED, method), (span[0], span[1]))
-        for half, span in zip(halves.tolist(), spans.tolist(), strict=True)
+        (Time(half, early, late, NEVER_DECIDED if math.isnan(half) else REACHED, method), (first, last))
+        for (half, early, late), (first, last) in zip(halves.tolist(), spans.tolist(), strict=True)
     ]
 
 
 def _sharp(curves: xr.Dataset) -> list[Estimate]:
     ends = (("within", "retention"), ("within_low", "retention_high"), ("within_high", "retention_low"))
     found = [(curves[within].values + 1.0 - curves[retention].values).min(1).tolist() for within, retention in ends]
-    return [Estimate(*one, curves.attrs["decided_method"]) for one in zip(*found, strict=True)]
+    method = curves.attrs["decided_method"]
+    return [Estimate(value, low, high, method) for value, low, high in zip(*found, strict=True)]
 
 
 def cut(vertices: Sequence[Vertex], curves: xr.Dataset, eps: float) -> tuple[Vertex, ...]:

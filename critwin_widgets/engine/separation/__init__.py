@@ -1,8 +1,8 @@
 """How far apart two sub-mixtures are, and how that is known."""
 
+from .budget import draws_per_component, interactive_draws
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .overlap import overlap, overlap_of_sets, subset_weights, total_variation
-from .passes import draws_per_component, interactive_draws
 from .survey import Survey
 from .table import PairTable, pair_gaps
 

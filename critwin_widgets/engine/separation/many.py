@@ -11,6 +11,7 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 from jaxtyping import Float
 from scipy import special
@@ -18,11 +19,14 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from .._memory import check_memory
-from ..mixtures import GaussianMixture, Mixture
+from ..mixtures import GaussianMixture, Mixture, as_key
 from .gaps import squared_gaps
 
 _BLOCK = 2**22
 """Numbers of a block of the means or of a block of ratios."""
+
+_GROUPS = 16
+"""Sets of noise vectors; one for each component would cost as much as the Gram matrix."""
 
 
 def serves(mixture: Mixture) -> bool:
@@ -43,8 +47,9 @@ class Crowd:
         order: original index of the component at each place, `(K,)`.
         squared: squared distances of the means, `(K, K)`.
         variances, weights: of the components, `(K,)`.
-        noise: `z . m_i` for `n` standard normal vectors, `(n, K)`.
-        radii: `|z|^2`, `(n,)`.
+        noise: `z . m_i` for `C` times `n` standard normal vectors, `(C, n, K)`; the component at place
+            p draws with those of `p mod C`, so that neighbours draw independently.
+        radii: `|z|^2`, `(C, n)`.
         ranges: `[first, last)` places of the dendrogram's nodes, single components first, root last.
         halves: the two nodes each larger node joins, `(K - 1, 2)`.
         dim: dimensions of the data.
@@ -54,8 +59,8 @@ class Crowd:
     squared: Float[np.ndarray, "K K"]
     variances: Float[np.ndarray, "K"]
     weights: Float[np.ndarray, "K"]
-    noise: Float[np.ndarray, "n K"]
-    radii: Float[np.ndarray, "n"]
+    noise: Float[np.ndarray, "C n K"]
+    radii: Float[np.ndarray, "C n"]
     ranges: np.ndarray
     halves: np.ndarray
     dim: int
@@ -83,7 +88,7 @@ class Crowd:
             squared[np.ix_(order, order)],
             variances[order],
             np.asarray(mixture.weights)[order],
-            noise[:, order],
+            noise[:, :, order],
             radii,
             ranges,
             tree[:, :2].astype(int),
@@ -92,8 +97,12 @@ class Crowd:
 
     @property
     def draws(self) -> int:
-        """Number of noise vectors."""
-        return len(self.radii)
+        """Noise vectors per component."""
+        return self.radii.shape[1]
+
+    def independent(self, sizes: np.ndarray) -> np.ndarray:
+        """Return how many draws of sets of so many components are independent at least."""
+        return self.draws * np.minimum(sizes, len(self.radii))
 
     @property
     def shared(self) -> bool:
@@ -170,12 +179,13 @@ class Crowd:
             noise_variance: `sigma^2` at the time.
         """
         mine, theirs = self.variances[places] + noise_variance, self.variances[columns] + noise_variance
-        cross = self.noise[:, columns] - self.noise[:, places].T[:, :, None]
+        group, every = places % len(self.noise), np.arange(self.draws)[:, None]
+        cross = self.noise[group[:, None, None], every, columns] - self.noise[group, :, places][:, :, None]
         logs = cross * (np.sqrt(mine)[:, None] / theirs)[:, None]
         logs -= (self.squared[np.ix_(places, columns)] / (2 * theirs) - np.log(self.weights[columns]))[:, None]
         if not self.shared:
             scale = mine[:, None] / theirs
-            logs += (self.dim / 2 * np.log(scale))[:, None] - (self.radii[:, None] / 2) * (scale - 1)[:, None]
+            logs += (self.dim / 2 * np.log(scale))[:, None] - (self.radii[group][:, :, None] / 2) * (scale - 1)[:, None]
         return np.exp(np.minimum(logs, 80.0, out=logs).astype(np.float32))
 
     def near(self, places: np.ndarray, noise_variance: float) -> np.ndarray:
@@ -225,17 +235,18 @@ def merge_scales(squared: np.ndarray, variances: np.ndarray, dim: int, level: fl
 
 
 def _project(means: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return `z . m_i` and `|z|^2` for `n` standard normal vectors, in blocks of coordinates."""
+    """Return `z . m_i` and `|z|^2` for groups of `n` standard normal vectors, in blocks of coordinates."""
     count, dim = means.shape
-    rng = np.random.default_rng(seed)
-    found, radii = np.zeros((n, count)), np.zeros(n)
-    width = max(1, _BLOCK // max(count, n))
+    # A stream of its own: means that the caller drew from the same seed must not be the noise again.
+    rng = np.random.default_rng([*np.asarray(jax.random.key_data(as_key(seed))).tolist(), count, dim])
+    found, radii = np.zeros((_GROUPS * n, count)), np.zeros(_GROUPS * n)
+    width = max(1, _BLOCK // max(count, len(radii)))
     for first in range(0, dim, width):
         block = means[:, first : first + width]
-        z = rng.standard_normal((n, block.shape[1]))
+        z = rng.standard_normal((len(radii), block.shape[1]))
         found += z @ block.T
         radii += np.square(z).sum(1)
-    return found, radii
+    return found.reshape(_GROUPS, n, count), radii.reshape(_GROUPS, n)
 
 
 def _places(tree: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

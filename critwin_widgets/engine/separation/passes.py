@@ -7,9 +7,6 @@ standard deviations apart, where two log-densities would have cancelled. Everyth
 over components of the posterior `r = softmax(l + ln w)`.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -20,25 +17,14 @@ from .._types import Curves, PairCurves, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture, Mixture
 from ..processes import clock
 from . import pairs, stored
-
-_BUDGET = 2e11
-"""Floating-point operations the passes of a tree may take: about two seconds on two cores."""
-
-_INTERACTIVE = 6e7
-"""Operations of an interactive tree, counted as `interactive_draws` does."""
-
-_BUCKETS = (2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
+from .budget import NARROW, bucket
+from .parallel import over_times
 
 _COLUMNS = 32
 """Subsets that one step of an overlap pass takes; lists of subsets are padded to whole steps."""
 
 _RATIOS = 256
 """Ratios of sums of posteriors that one step of a return pass takes."""
-
-
-def bucket(size: int) -> int:
-    """Return the padded size: arrays come in few shapes, so a new component rarely recompiles."""
-    return next((b for b in _BUCKETS if b >= size), -(-size // 128) * 128)
 
 
 def _split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +81,7 @@ def _bytes(mixture: Mixture, times: int, n: int) -> float:
     count, dim = bucket(mixture.n_components), mixture.dim
     if not isinstance(mixture, GaussianMixture):
         return 4.0 * count**2 * n * (times + 4)
-    width = dim if mixture.covariance_type == "full" else min(dim, max(count, _NARROW))
+    width = dim if mixture.covariance_type == "full" else min(dim, max(count, NARROW))
     return 4.0 * count**2 * (4 * n + 3 * width)
 
 
@@ -105,13 +91,9 @@ def _pad(array: np.ndarray, axis: int, size: int, value: float = 0.0) -> np.ndar
     return np.pad(array, widths, constant_values=value)
 
 
-_NARROW = 64
-"""Dimensions up to which whitened means are taken as they are: projecting them would cost more."""
-
-
 def _shared(mixture, variance, padded):
     coordinates, values = pairs.shared_basis(mixture)
-    if mixture.dim <= max(mixture.n_components, _NARROW):
+    if mixture.dim <= max(mixture.n_components, NARROW):
         whitened = coordinates / np.sqrt(values + variance)[:, None, :]
     elif (values == values[0]).all():
         left, sizes, _ = np.linalg.svd(coordinates, full_matrices=False)
@@ -121,7 +103,7 @@ def _shared(mixture, variance, padded):
         # moves continuously with time, so common random numbers stay common.
         left, sizes, _ = np.linalg.svd(coordinates / np.sqrt(values + variance)[:, None, :], full_matrices=False)
         whitened = (left * sizes[:, None, :]) @ np.swapaxes(left, 1, 2)
-    whitened = _pad(_pad(whitened, 2, bucket(min(mixture.dim, max(padded, _NARROW)))), 1, padded)
+    whitened = _pad(_pad(whitened, 2, bucket(min(mixture.dim, max(padded, NARROW)))), 1, padded)
     return _split(whitened), (), "shared"
 
 
@@ -212,38 +194,6 @@ def _moments(values, strata):
     """Return the stratified mean over draws and its variance; `values` `(K, n, M)`, `strata` `(K, M)`."""
     n = values.shape[1]
     return jnp.sum(values.mean(1) * strata, 0), jnp.sum(values.var(1) * strata**2, 0) / max(n - 1, 1)
-
-
-def _over_times(one_pass, draws: Draws, noise, *rest):
-    """Return `one_pass(draws, noise, *rest)` with its times shared out to two threads.
-
-    A pass walks through its times one by one and its steps are too small to be worth sharing out
-    themselves. The first call of each shape compiles, in one thread; noise that lies on several
-    devices is left to them.
-    """
-    times = len(draws.per_time[0])
-    half = (times + 1) // 2
-    spread = any(len(x.sharding.device_set) > 1 for x in noise)
-    if times < _MANY_TIMES or spread or (os.cpu_count() or 1) < 2:
-        return one_pass(draws, noise, *rest)
-    parts = []
-    for first in (0, times - half):
-        now = tuple(x[first : first + half] for x in draws.per_time)
-        parts.append(eqx.tree_at(lambda d: d.per_time, draws, now))
-    leaves, structure = jax.tree_util.tree_flatten((parts[0], noise, rest))
-    signature = (one_pass, structure, *((np.shape(x), str(getattr(x, "dtype", type(x)))) for x in leaves))
-    if signature in _compiled:
-        found = list(_threads.map(lambda part: jax.block_until_ready(one_pass(part, noise, *rest)), parts))
-    else:
-        found = [one_pass(part, noise, *rest) for part in parts]
-        _compiled.add(signature)
-    overlap = 2 * half - times
-    return tuple(np.concatenate([a, np.asarray(b)[overlap:]]) for a, b in zip(*found, strict=True))
-
-
-_MANY_TIMES = 16
-_compiled: set = set()
-_threads = ThreadPoolExecutor(2, thread_name_prefix="critwin-pass")
 
 
 @eqx.filter_jit
@@ -342,7 +292,7 @@ def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -
     room = 1 if size < _COLUMNS else _room(steps, max(8 * rows // _COLUMNS, 2))
     scaled = ((a > 0) / total_a, (b > 0) / total_b, (a + b) / 2)
     in_a, in_b, strata = (_groups(_pad(x, 0, rows), size, room) for x in scaled)
-    moments = _over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata)
+    moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata)
     mean, variance = (np.asarray(x, np.float64).reshape(len(x), -1)[:, :keep] for x in moments)
     return mean, np.sqrt(variance)
 
@@ -381,7 +331,7 @@ def return_estimates(
         for shift in (0, count)
     )
     flags = _pad(logged[pair], 0, size * room).reshape(room, size).any(1)
-    moments = _over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags)
+    moments = over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags)
     mean, variance, logs = (np.asarray(x, np.float64).reshape(len(x), -1)[:, : len(pair)] for x in moments)
     weights, heads = sources[component, pair], np.flatnonzero(np.diff(pair, prepend=-1))
     answers = [np.add.reduceat(x, heads, axis=1) for x in (mean * weights, variance * weights**2, logs * weights)]
@@ -400,53 +350,15 @@ def _distinct(masks: SubsetMasks) -> tuple[np.ndarray, np.ndarray]:
 
 def transition_estimates(draws: Draws, noise) -> tuple[PairCurves, PairCurves]:
     """Return the label transition matrix `M_t` and its standard error, `(T, K, K)` each."""
-    return _square(_over_times(_transition_pass, draws, noise), draws.count)
+    return _square(over_times(_transition_pass, draws, noise), draws.count)
 
 
 def pair_estimates(draws: Draws, noise) -> tuple[PairCurves, PairCurves]:
     """Return `O(p_t^i, p_t^j)` of all pairs and its standard error, `(T, K, K)` each."""
-    return _square(_over_times(_pair_pass, draws, noise), draws.count)
+    return _square(over_times(_pair_pass, draws, noise), draws.count)
 
 
 def _square(moments, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard error without the padding, in float64."""
     mean, variance = (np.asarray(x, np.float64)[:, :count, :count] for x in moments)
     return mean, np.sqrt(variance)
-
-
-def draws_per_component(mixture: Mixture, times: int, subsets: int | None = None, wanted: int = 1024) -> int:
-    """Return how many draws per component fit two seconds or so, between 64 and `wanted`.
-
-    `subsets` are those that passes serve; as many as a tree has when `None`. The answer depends on
-    the bucket of K only, so that a component more or less recompiles nothing.
-    """
-    count = bucket(mixture.n_components)
-    subsets = 6 * count if subsets is None else subsets
-    width = _width(mixture)
-    if not isinstance(mixture, GaussianMixture):
-        wanted = max(64, min(wanted, int(1e8 / (times * count**2))))  # the ratios are kept
-    per_draw = times * count * (2 * count * width + 4 * count * subsets + 20 * subsets)
-    memory = 5e8 / (4 * count * (4 * count + 6 * subsets))
-    return _power_of_two(min(_BUDGET / per_draw, memory), 64, wanted)
-
-
-def interactive_draws(mixture: Mixture, times: int) -> int:
-    """Return how many draws per component fit into some ten milliseconds for a whole tree, 32 to 512."""
-    count = bucket(mixture.n_components)
-    # For each pair of components and draw: some thirty operations, and those of its log-density.
-    return _power_of_two(_INTERACTIVE / (times * count**2 * (30 + 2 * _width(mixture))), 32, 512)
-
-
-def _width(mixture: Mixture) -> int:
-    """Return about how many products a log-density ratio takes."""
-    count, dim = bucket(mixture.n_components), mixture.dim
-    if not isinstance(mixture, GaussianMixture):
-        return 200 * dim  # a density may cost a few hundred operations per coordinate
-    if pairs.same_covariance(mixture):
-        return min(dim, max(count, _NARROW))
-    return dim**2 if mixture.covariance_type == "full" else 3 * min(dim, 2 * count)
-
-
-def _power_of_two(fits: float, least: int, most: int) -> int:
-    """Return the largest power of two that fits, within limits: few shapes, few compilations."""
-    return most if fits >= most else max(least, 1 << (max(int(fits), 1).bit_length() - 1))

@@ -138,7 +138,9 @@ class Survey:
         return matrix, np.zeros_like(matrix), EXACT
 
 
-def within_bracket(mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int) -> Estimate:
+def within_bracket(
+    mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int | np.ndarray
+) -> Estimate:
     """Return a 95 % interval cut to a certified bracket, for `n` draws per component."""
     reach = half_width(mean, error, n)
     lower, upper = np.clip(mean - reach, low, high), np.clip(mean + reach, low, high)
@@ -147,7 +149,7 @@ def within_bracket(mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: n
     return Estimate(value, np.minimum(lower, value), np.maximum(upper, value), ESTIMATED)
 
 
-def half_width(mean: np.ndarray, error: np.ndarray, n: int) -> np.ndarray:
+def half_width(mean: np.ndarray, error: np.ndarray, n: int | np.ndarray) -> np.ndarray:
     """Return half of a 95 % interval of averages of numbers in [0, 1].
 
     When few draws land where two densities meet, the sample variance says too little (none at
