@@ -231,8 +231,9 @@ class GaussianMixture(Mixture):
         Raises:
             ValueError: shapes that do not fit, components that do not exist, or a negative time.
         """
-        time = float(check_times(t))
-        a, s2 = float(signal(time)), float(noise_variance(time))
+        # An array in any case: a Python number would compile anew at every time.
+        time = t if isinstance(t, jax.Array) else np.asarray(float(check_times(t)))
+        a, s2 = signal(time), noise_variance(time)
         points = as_points(y, self.dim, "y")
         if points.ndim != 2:
             raise ValueError(f"y must have shape (n, {self.dim}), not {points.shape}")
