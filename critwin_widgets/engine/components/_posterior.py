@@ -6,6 +6,7 @@ nodes for any ratio of noise to scale, at edges of the support and at kinks.
 """
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,7 @@ def posterior_moments(factor: Any, u: np.ndarray, precision: np.ndarray) -> Mome
     points, slopes = factor.outline
     rows = [np.interp(p * row, p * points - slopes, points) for p, row in zip(precision[:, 0], u, strict=True)]
     flat = [np.ravel(x) for x in (u, np.broadcast_to(precision, u.shape), np.stack(rows))]
-    parts = [
-        _block(factor, *(x[start : start + _BLOCK] for x in flat)) for start in range(0, max(u.size, 1), _BLOCK)
-    ]
+    parts = [_block(factor, *(x[start : start + _BLOCK] for x in flat)) for start in range(0, max(u.size, 1), _BLOCK)]
     return Moments(*(np.concatenate(side).reshape(u.shape) for side in zip(*parts, strict=True)))
 
 
@@ -52,7 +51,7 @@ def _block(factor, u, p, peak):
     bounds = np.sort(np.stack([left, peak, right, *inner]), axis=0)
     kinks = np.array([place for place, width in factor.breaks if width == 0])
     sums = np.zeros((5, len(u)))
-    for lower, upper in zip(bounds[:-1], bounds[1:], strict=True):
+    for lower, upper in itertools.pairwise(bounds):
         if not (upper > lower).any():
             continue
         place, step = _nodes(lower, upper, kinks)
