@@ -6,6 +6,7 @@ from .factors import GeneralisedNormalTimesNormal, LogisticTimesNormal, Normal, 
 from .gaussian import Gaussian
 from .log_density import LogDensity
 from .product import Product
+from .unspecified import Unspecified
 
 __all__ = [
     "Component",
@@ -17,4 +18,5 @@ __all__ = [
     "Normal",
     "Product",
     "TruncatedNormal",
+    "Unspecified",
 ]

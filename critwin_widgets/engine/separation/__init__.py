@@ -1,5 +1,6 @@
 """How far apart two sub-mixtures are, and how that is known."""
 
+from .bracket import concave_bracket
 from .estimate import CERTIFIED, ESTIMATED, EXACT, BudgetWarning, Estimate
 from .overlap import check_effort, log_overlap, overlap, overlap_of_sets, total_variation
 from .passes import draws_per_component
@@ -17,6 +18,7 @@ __all__ = [
     "PairTable",
     "Survey",
     "check_effort",
+    "concave_bracket",
     "draws_per_component",
     "log_overlap",
     "overlap",
