@@ -5,6 +5,7 @@ from .factor import Factor
 from .factors import GeneralisedNormalTimesNormal, LogisticTimesNormal, Normal, TruncatedNormal
 from .gaussian import Gaussian
 from .log_density import LogDensity
+from .potential import Potential
 from .product import Product
 from .unspecified import Unspecified
 
@@ -16,6 +17,7 @@ __all__ = [
     "LogDensity",
     "LogisticTimesNormal",
     "Normal",
+    "Potential",
     "Product",
     "TruncatedNormal",
     "Unspecified",
