@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import critical_window as critical_window
     from critwin_widgets.theory import decision_curves as decision_curves
     from critwin_widgets.theory import end_time as end_time
+    from critwin_widgets.theory import examples as examples
     from critwin_widgets.theory import leak as leak
     from critwin_widgets.theory import looseness as looseness
     from critwin_widgets.theory import lower_time as lower_time
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import theorem_bound as theorem_bound
     from critwin_widgets.theory import transition_matrix as transition_matrix
     from critwin_widgets.theory import upper_time as upper_time
+    from critwin_widgets.widgets import BoundCurves as BoundCurves
     from critwin_widgets.widgets import Explorer as Explorer
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
@@ -111,6 +113,7 @@ _HOMES = {
         "upper_time",
     ),
     "widgets": (
+        "BoundCurves",
         "Explorer",
         "HierarchyTree",
         "SeparationCurves",
@@ -118,6 +121,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BoundCurves",
     "CriticalWindow",
     "Estimate",
     "Explorer",
@@ -143,6 +147,7 @@ __all__ = [
     "decision_curves",
     "enable_compilation_cache",
     "end_time",
+    "examples",
     "forward_reverse",
     "from_labelled",
     "from_sklearn",
@@ -172,6 +177,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "components": f"{__name__}.engine.components",
         "datasets": f"{__name__}.adapters.datasets",
+        "examples": f"{__name__}.theory.examples",
         **{home: f"{__name__}.{home}" for home in _HOMES},
     },
 )

@@ -37,7 +37,10 @@ def check_eps(eps: Any, name: str = "eps") -> float:
 def check_times(t: Any, name: str = "t") -> np.ndarray:
     """Return `t` as a float64 array of finite, non-negative OU times, else raise `ValueError`."""
     try:
-        times = np.asarray(t, dtype=np.float64)
+        given = np.asarray(t)
+        if given.size and given.dtype.kind not in "iuf":
+            raise TypeError
+        times = given.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be an OU time or an array of them, not {t!r}") from None
     bad = ~(np.isfinite(times) & (times >= 0))
@@ -60,6 +63,19 @@ def check_count(name: str, value: Any, minimum: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, not {value!r}")
     return int(value)
+
+
+def check_positive(name: str, value: Any, below: float = math.inf) -> float:
+    """Return `value` as a positive finite float less than `below`, else raise `ValueError`."""
+    limit = f" and less than {below:g}" if math.isfinite(below) else ""
+    wrong = isinstance(value, bool | str) or np.ndim(value) != 0
+    try:
+        number = math.nan if wrong else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0.0 < number < below:
+        raise ValueError(f"{name} must be a positive number{limit}, not {value!r}")
+    return number
 
 
 def finite_array(name: str, value: Any, ndim: int | tuple[int, ...]) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import math
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +17,8 @@ from ._reduce import reduced
 
 _FOLDS = 8
 """Groups of inner draws: seven choose a sign, the eighth is judged by it."""
+_BLOCK = 1 << 23
+"""Numbers of one block of inner draws."""
 _MOST = 1 << 28
 """Inner evaluations of one time after which a relative error is given up."""
 
@@ -111,10 +112,8 @@ def _nested(mixture: Mixture, start, goal, t: float, n: int, inner: int, key):
     keys = jax.random.split(outer_key, count)
     x = jnp.stack([jnp.asarray(mixture.sample(keys[i], each, i)) for i in range(count)])
     ratios = [side / weights for side in (start, goal)]
-    # Arrays: a Python float would compile anew for every time.
-    a, s = jnp.asarray(signal(t)), jnp.asarray(np.sqrt(noise_variance(t)))
-    aim = _share(mixture, x, ratios[1])
-    found = _averages(mixture.at(t), x, aim, ratios[0], a, s, inner // (2 * _FOLDS), inner_key)
+    gaps = _inner_means(mixture.at(t), x, ratios[0], t, inner // (2 * _FOLDS), inner_key)
+    found = _distances(gaps - _share(mixture, x, ratios[1]))
     above, below, half = (np.asarray(side, np.float64) for side in found)
     value = weights @ (2 * above - half).mean(1)
     upper, lower = weights @ above.mean(1), weights @ below.mean(1)
@@ -130,25 +129,33 @@ def _nested(mixture: Mixture, start, goal, t: float, n: int, inner: int, key):
     return min(max(value, lower, low), upper, high), low, high, max(upper - lower, 0.0)
 
 
-@eqx.filter_jit
-def _share(mixture: Mixture, x, ratio):
+def _share(mixture: Mixture, x, ratio: np.ndarray) -> jax.Array:
     """Return `p^S(x) / p(x)`, from `w_i(S) / w_i` per component."""
     return mixture.posterior(x) @ jnp.asarray(ratio)
 
 
-@eqx.filter_jit
-def _averages(later: Mixture, x, aim, ratio, a, s, pairs: int, key):
-    """Return plug-in, cross-fitted and half-size plug-in differences, `(K, n)` each."""
+def _inner_means(later: Mixture, x, ratio: np.ndarray, t: float, pairs: int, key) -> jax.Array:
+    """Return `E[p_t^S(Y_t) / p_t(Y_t) | X = x]` from each fold of inner draws, `(F, K, n)`.
 
-    def pair(fold_key):
-        z = s * jax.random.normal(fold_key, x.shape)
-        # Antithetic: what is linear in the noise cancels.
-        return (_share(later, a * x + z, ratio) + _share(later, a * x - z, ratio)) / 2
+    Not compiled as a whole: components may need times as plain numbers, and compile for themselves.
+    """
+    a, s = float(signal(t)), float(np.sqrt(noise_variance(t)))
+    block = max(1, min(pairs, int(_BLOCK / (x.shape[0] * x.shape[1] * max(later.n_components, later.dim)))))
+    means = []
+    for fold_key in jax.random.split(key, _FOLDS):
+        total = 0.0
+        for first in range(0, pairs, block):
+            size = min(block, pairs - first)
+            z = s * jax.random.normal(jax.random.fold_in(fold_key, first), (size, *x.shape))
+            # Antithetic: what is linear in the noise cancels.
+            total = total + (_share(later, a * x + z, ratio) + _share(later, a * x - z, ratio)).sum(0)
+        means.append(total / (2 * pairs))
+    return jnp.stack(means)
 
-    def fold(fold_key):
-        return jax.lax.map(pair, jax.random.split(fold_key, pairs)).mean(0)
 
-    gaps = jax.lax.map(fold, jax.random.split(key, _FOLDS)) - aim
+@jax.jit
+def _distances(gaps):
+    """Return plug-in, cross-fitted and half-size plug-in differences, `(K, n)` each, from folds `(F, K, n)`."""
     mean = gaps.mean(0)
     others = (_FOLDS * mean - gaps) / (_FOLDS - 1)
     crossed = (jnp.sign(others) * gaps).mean(0)

@@ -16,7 +16,8 @@ from ..engine._types import TimeLike
 from ..engine._validation import check_count, check_times, finite_array
 from ..engine.mixtures import GaussianMixture, Mixture
 from ..engine.separation import CERTIFIED, ESTIMATED, EXACT, Estimate, Survey
-from .symmetry import symmetry_breaking_time
+from ._reduce import reduced
+from .symmetry import LARGEST, TOO_LARGE, symmetry_breaking_time
 from .times import REACHED, Time
 
 NEVER_SPECIATES = "never speciates"
@@ -174,12 +175,17 @@ def rival_times(mixture: Mixture, n_training: int | None = None) -> xr.Dataset:
     Returns:
         Dataset over `rival` ("speciation", "symmetry breaking", and "collapse" when `n_training` is
         given): `time`, `time_low`, `time_high` (NaN where `status` begins with "never"), and the
-        strings `status`, `method`, `formula`, `citation` and `condition`.
+        strings `status`, `method`, `formula`, `citation` and `condition`. Symmetry breaking is "never
+        computed" in more than 512 dimensions after reduction.
 
     Raises:
         ValueError: `n_training` is not an integer of at least 2.
     """
-    found = {"speciation": speciation_time(mixture), "symmetry breaking": symmetry_breaking_time(mixture)}
+    found = {"speciation": speciation_time(mixture)}
+    if reduced(mixture).dim <= LARGEST:
+        found["symmetry breaking"] = symmetry_breaking_time(mixture)
+    else:
+        found["symmetry breaking"] = Time(math.nan, math.nan, math.nan, TOO_LARGE, ESTIMATED)
     if n_training is not None:
         narrow, wide = mixture.variance_range
         found["collapse"] = collapse_time(n_training, mixture.dim, (narrow + wide) / 2)

@@ -2,11 +2,9 @@
 
 import math
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from scipy.optimize import root_scalar
 
 from ..engine.mixtures import GaussianMixture, Mixture
@@ -16,10 +14,13 @@ from ._reduce import reduced
 from .times import REACHED, Time
 
 NEVER_BREAKS, BROADENS = "never breaks symmetry", "broadens without splitting"
+LOST, TOO_LARGE = "never resolved", "never computed"
 
-_LARGEST = 512
-"""Dimension up to which the drift's Jacobian is formed."""
+LARGEST = 512
+"""Dimension, after reduction, up to which the drift's Jacobian is formed."""
 _STEPS = 48
+_NEWTON = 50
+_DAMPING = 1e-3
 
 
 def symmetry_breaking_time(mixture: Mixture) -> Time:
@@ -36,8 +37,8 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
     alone would lose stability at or before `t_c`, the status is "broadens without splitting".
 
     Returns:
-        A `Time` with status "reached", "broadens without splitting" or "never breaks symmetry" (the
-        value is NaN). It is called "estimated" because the root is numerical: its interval is what an
+        A `Time` with status "reached", "broadens without splitting", "never breaks symmetry" or "never
+        resolved" (Newton's method lost the fixed point); the value of the last two is NaN. It is called "estimated" because the root is numerical: its interval is what an
         error of 1e-6 in the eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes
         of the time.
 
@@ -46,31 +47,33 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
             covariance reduce to `K - 1` per distinct eigenvalue).
     """
     small = reduced(mixture)
-    if small.dim > _LARGEST:
+    if small.dim > LARGEST:
         raise ValueError(
-            f"mixture must have at most {_LARGEST} dimensions after reduction to find the drift's fixed point, "
+            f"mixture must have at most {LARGEST} dimensions after reduction to find the drift's fixed point, "
             f"not {small.dim}; Gaussians of one covariance reduce to K - 1 per distinct eigenvalue"
         )
     narrow, wide = (math.sqrt(x) for x in small.variance_range)
     extent = 2 * float(np.sqrt(np.square(small.component_offsets).sum(-1).max()))
     grid = clock.from_sigma(np.geomspace(0.02 * min(narrow, 1.0), 20.0 * max(extent, wide, 1.0), _STEPS))[::-1]
-    point = jnp.zeros(small.dim) + small.noised_mean(None, float(grid[0]))
+    point = np.asarray(small.noised_mean(None, float(grid[0])), np.float64)
     before = float(grid[0])
     for t in grid[1:]:
         moved, top, found = _follow(small.at(float(t)), point)
-        if not bool(found) or not math.isfinite(float(top)):
-            break
-        if float(top) >= 0.0:
+        if not found:
+            return Time(math.nan, math.nan, math.nan, LOST, ESTIMATED)
+        if top >= 0.0:
             return _refine(small, point, float(t), before, wide**2)
         point, before = moved, float(t)
     return Time(math.nan, math.nan, math.nan, NEVER_BREAKS, ESTIMATED)
 
 
-def _refine(mixture: Mixture, point, low: float, high: float, widest: float) -> Time:
+def _refine(mixture: Mixture, point: np.ndarray, low: float, high: float, widest: float) -> Time:
     """Close in on the crossing between two times; the fixed point is restarted from the stable side."""
 
     def top(t: float) -> float:
-        return float(_follow(mixture.at(t), point)[1])
+        # A fixed point that is lost between two found ones is lost to the instability.
+        found = _follow(mixture.at(t), point)
+        return found[1] if found[2] else 1.0
 
     value = high if top(high) >= 0.0 else float(root_scalar(top, bracket=(low, high), xtol=1e-9).root)
     # How well the eigenvalue is known; its slope in t turns that into time.
@@ -84,17 +87,28 @@ def _refine(mixture: Mixture, point, low: float, high: float, widest: float) -> 
     return Time(value, max(value - reach, 0.0), value + reach, status, ESTIMATED)
 
 
-def _drift(x, noised: Mixture):
-    return x + 2.0 * noised.score(x)
+def _follow(noised: Mixture, start: np.ndarray) -> tuple[np.ndarray, float, bool]:
+    """Return the fixed point near `start`, the largest eigenvalue of the drift's Jacobian there, and success.
 
-
-@eqx.filter_jit
-def _follow(noised: Mixture, start):
-    """Return the fixed point near `start`, the largest eigenvalue of the drift's Jacobian there, and success."""
-    precision = jnp.finfo(start.dtype).eps
-    # Damped: at the bifurcation the Jacobian is singular, where Newton's own step would be 0 / 0.
-    solver = optx.LevenbergMarquardt(rtol=math.sqrt(precision) * 0.1, atol=math.sqrt(precision) * 0.1)
-    solution = optx.root_find(_drift, solver, start, args=noised, max_steps=64, throw=False)
-    jacobian = jax.jacfwd(_drift)(solution.value, noised)
-    top = jnp.linalg.eigvalsh((jacobian + jacobian.T) / 2)[-1]
-    return solution.value, top, solution.result == optx.RESULTS.successful
+    Newton's method on the host: components may need times as plain numbers, so that a solver
+    compiled as a whole would be compiled again at every time.
+    """
+    point = np.array(start)
+    scale = np.sqrt(noised.variance_range[1]) + np.abs(noised.component_offsets).max()
+    # The score's rounding: near the bifurcation it keeps steps from ever becoming small.
+    rounding = 16 * float(jnp.finfo(jnp.zeros(()).dtype).eps) * scale
+    for _ in range(_NEWTON):
+        x = jnp.asarray(point)
+        drift = point + 2.0 * np.asarray(noised.score(x), np.float64)
+        jacobian = np.eye(len(point)) + 2.0 * np.asarray(jax.jacfwd(noised.score)(x), np.float64)
+        values, vectors = np.linalg.eigh((jacobian + jacobian.T) / 2)
+        # Damped: at the bifurcation an eigenvalue is 0, and Newton's own step along it would be 0 / 0.
+        slopes = np.where(values > 0, np.maximum(values, _DAMPING), np.minimum(values, -_DAMPING))
+        step = -vectors @ ((vectors.T @ drift) / slopes)
+        moved = point + step
+        if not np.isfinite(moved).all():
+            return start, np.nan, False
+        if np.abs(step).max() <= 1e-5 * scale or np.abs(drift).max() <= rounding:
+            return point, float(values[-1]), True
+        point = moved
+    return start, np.nan, False

@@ -75,6 +75,13 @@ def _name(array: np.ndarray, k: int) -> str:
     return f"[{k}]" if array.ndim == 3 else ""
 
 
+def condition_number(eigenvalues: np.ndarray) -> float:
+    """Return the largest ratio of eigenvalues within one covariance."""
+    if eigenvalues.ndim == 1:
+        return float(eigenvalues.max() / eigenvalues.min())
+    return float((eigenvalues.max(-1) / eigenvalues.min(-1)).max())
+
+
 def shift(covariances, covariance_type: str, scale, variance, dim: int):
     """Return `scale^2 * covariances + variance * I` in the shape of the type."""
     if covariance_type in ("spherical", "diag"):

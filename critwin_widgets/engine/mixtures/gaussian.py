@@ -6,15 +6,17 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.scipy.special as jsp
 import numpy as np
 
 from .._types import Array, Features, Subset
 from .._validation import check_choice, check_count, check_times, check_weights, finite_array
 from ..processes import noise_variance, signal
-from ._covariance import COVARIANCE_TYPES, decompose, shift
+from . import _densities as densities
+from ._covariance import COVARIANCE_TYPES, condition_number, decompose, shift
+from ._groups import group
 from ._metadata import check_features, check_image_shape, check_labels
-from ._quadratic import is_near, log_normalisers, pull, squared_distances, transform, transform_noise
+from ._pairs import Pair, as_points, less_centre
+from ._transform import transform, transform_noise
 from .mixture import Mixture
 
 
@@ -45,11 +47,12 @@ class GaussianMixture(Mixture):
     eigenvectors: Array | None
     centre: Array
     offsets: Array
+    groups: Array
     covariance_type: str = eqx.field(static=True)
     labels: tuple[str, ...] = eqx.field(static=True)
     feature_values: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True)
     image_shape: tuple[int, ...] | None = eqx.field(static=True)
-    near: bool = eqx.field(static=True)
+    well_conditioned: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -62,19 +65,24 @@ class GaussianMixture(Mixture):
         image_shape: Sequence[int] | None = None,
     ):
         array = finite_array("means", means, (1, 2))
-        self.means = array[:, None] if array.ndim == 1 else array
+        # A copy that nobody can write to: everything below is derived from it.
+        self.means = frozen(np.array(array[:, None] if array.ndim == 1 else array))
         count, dim = self.means.shape
         if count == 0 or dim == 0:
             raise ValueError(f"means must hold at least one component and one dimension, not shape {array.shape}")
         self.covariance_type = check_choice("covariance_type", covariance_type, COVARIANCE_TYPES)
         self.covariances, self.eigenvalues, self.eigenvectors = decompose(covariances, covariance_type, count, dim)
-        self.weights = check_weights(weights, count)
-        self.centre = np.asarray(self.weights @ self.means)
+        self.weights = frozen(check_weights(weights, count))
+        self.centre = frozen(self.weights @ self.means)
         # Kept in float64 from here on: formed inside a float32 computation, these differences
         # would lose a far mixture's digits.
-        self.offsets = self.means - self.centre
-        # Noise only brings components closer, so this holds for all later times.
-        self.near = is_near(self.offsets, covariance_type, self.eigenvalues, self.eigenvectors)
+        self.offsets = frozen(self.means - self.centre)
+        # Noise only brings components closer and covariances nearer to the identity, so both serve
+        # all later times.
+        self.groups = group(self.offsets, covariance_type, self.eigenvalues, self.eigenvectors)
+        self.well_conditioned = covariance_type == "full" and (
+            condition_number(self.eigenvalues) <= densities.CONDITION_LIMIT
+        )
         self.labels = check_labels(labels, count)
         self.feature_values = check_features(features, count)
         self.image_shape = check_image_shape(image_shape, dim)
@@ -83,6 +91,11 @@ class GaussianMixture(Mixture):
     def dim(self) -> int:
         """Dimension `d` of the data."""
         return self.means.shape[1]
+
+    @property
+    def near(self) -> bool:
+        """Whether all components are close to the mixture's mean, on their own scale."""
+        return self.covariance_type != "full" and self.groups.shape[0] == 1
 
     @property
     def component_means(self) -> np.ndarray:
@@ -149,28 +162,44 @@ class GaussianMixture(Mixture):
         )
 
     def log_prob_components(self, x: Any) -> jax.Array:
-        """Return `ln p^i(x)` of every component, shape `(..., K)` for points of shape `(..., d)`."""
-        return _log_components(self, self._centred(x))
+        """Return `ln p^i(x)` of every component, shape `(..., K)` for points of shape `(..., d)`.
+
+        Raises:
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers.
+        """
+        law, points, shape = self._prepared(x)
+        return densities.log_components(law, points).reshape(*shape, self.n_components)
 
     def log_prob(self, x: Any, subset: Subset | None = None) -> jax.Array:
         """Return `ln p(x)`, or `ln p^S(x)` for a subset, shape `(...)` for points of shape `(..., d)`.
 
         Raises:
-            ValueError: the last axis of `x` is not `d`, or the subset is empty or unknown.
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers, or the
+                subset is empty or unknown.
         """
-        return _log_prob(self, self._centred(x), self._log_weights(subset))
+        weights = self._log_weights(subset)
+        law, points, shape = self._prepared(x)
+        return densities.log_prob(law, points, weights).reshape(shape)
 
     def score(self, x: Any, subset: Subset | None = None) -> jax.Array:
         """Return the score `grad ln p(x)` (of `p^S` for a subset), same shape as `x`.
 
         Raises:
-            ValueError: the last axis of `x` is not `d`, or the subset is empty or unknown.
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers, or the
+                subset is empty or unknown.
         """
-        return _score(self, self._centred(x), self._log_weights(subset))
+        weights = self._log_weights(subset)
+        law, points, shape = self._prepared(x)
+        return densities.score(law, points, weights).reshape(*shape, self.dim)
 
     def posterior(self, x: Any) -> jax.Array:
-        """Return `P(component | x)`, shape `(..., K)`, for points of shape `(..., d)`."""
-        return jax.nn.softmax(self.log_prob_components(x) + self._log_weights(None), axis=-1)
+        """Return `P(component | x)`, shape `(..., K)`, for points of shape `(..., d)`.
+
+        Raises:
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers.
+        """
+        law, points, shape = self._prepared(x)
+        return densities.posterior(law, points, self._log_weights(None)).reshape(*shape, self.n_components)
 
     def sample(self, key: jax.Array | int, n: int, subset: Subset | None = None, *, return_components: bool = False):
         """Draw `n` points from `p` (or `p^S`), shape `(n, d)`; the same key gives the same points.
@@ -202,12 +231,12 @@ class GaussianMixture(Mixture):
         points = y if isinstance(y, jax.Array) else np.asarray(y, dtype=np.float64)
         return _denoise(self, as_key(key), points - a * self.centre, jnp.asarray(which), a, s2)
 
-    def _centred(self, x: Any):
-        points = x if isinstance(x, jax.Array) else np.asarray(x, dtype=np.float64)
-        if points.ndim == 0 or points.shape[-1] != self.dim:
-            raise ValueError(f"x must have a last axis of length {self.dim}, not shape {points.shape}")
-        # Subtracting in float64 on the host keeps a large common offset out of float32.
-        return points - self.centre
+    def _prepared(self, x: Any) -> tuple[densities.Law, Pair, tuple[int, ...]]:
+        points = as_points(x, self.dim)
+        shape, rows = points.shape[:-1], points.reshape(-1, self.dim)
+        centred = less_centre(rows, self.centre, self.near)
+        law = densities.law_of(self, centred is not None)
+        return law, Pair(rows) if centred is None else centred, shape
 
     def _log_weights(self, subset: Subset | None) -> np.ndarray | jax.Array:
         if subset is None:
@@ -225,6 +254,12 @@ class GaussianMixture(Mixture):
         )
 
 
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Return an array that raises on being written to."""
+    array.setflags(write=False)
+    return array
+
+
 def as_key(key: jax.Array | int) -> jax.Array:
     """Return a `jax.random` key from a key or an integer seed."""
     if isinstance(key, jax.Array):
@@ -232,25 +267,6 @@ def as_key(key: jax.Array | int) -> jax.Array:
     if isinstance(key, bool) or not isinstance(key, int | np.integer):
         raise TypeError(f"key must be a jax.random key or an integer seed, not {key!r}")
     return jax.random.key(int(key))
-
-
-@eqx.filter_jit
-def _log_components(mixture: GaussianMixture, y):
-    squared = squared_distances(
-        y, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors, mixture.near
-    )
-    return log_normalisers(mixture.covariance_type, mixture.eigenvalues, mixture.dim) - 0.5 * squared
-
-
-@eqx.filter_jit
-def _log_prob(mixture: GaussianMixture, y, log_weights):
-    return jsp.logsumexp(_log_components(mixture, y) + log_weights, axis=-1)
-
-
-@eqx.filter_jit
-def _score(mixture: GaussianMixture, y, log_weights):
-    posterior = jax.nn.softmax(_log_components(mixture, y) + log_weights, axis=-1)
-    return pull(y, posterior, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
 
 
 @eqx.filter_jit

@@ -6,10 +6,13 @@ import numpy as np
 
 from .._types import Curves, PairCurves, PerTime, SubsetMasks, SubsetWeights
 from ..mixtures import Mixture, as_key
-from . import line
+from . import exact, line
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
 from .table import PairTable
+
+_EXACT_SECONDS = 0.5
+"""Seconds an exact answer may take, by the model of its cost, when it is not asked for by name."""
 
 
 class Survey:
@@ -36,6 +39,11 @@ class Survey:
     def line(self):
         """Places on the line the components span, or `None`."""
         return line.line_of(self.mixture, self.times) if self.method in ("auto", EXACT) else None
+
+    @functools.cached_property
+    def kind(self) -> str | None:
+        """How this mixture's answers are exact ("line", "plane", "numeric"), or `None`."""
+        return exact.kind_of(self.mixture) if self.method in ("auto", EXACT) else None
 
     @functools.cached_property
     def table(self) -> PairTable:
@@ -66,6 +74,9 @@ class Survey:
         """Return `overlaps(a, b)` and the upper bound that closed forms prove, `(T, M)` each."""
         if self.line is not None:
             value = line.overlap_on_line(*self.line, a, b)
+            return Estimate(value, value, value, EXACT), value
+        value = self._exact_overlaps(a, b)
+        if value is not None:
             return Estimate(value, value, value, EXACT), value
         log_low, log_high = self.brackets(a, b)
         low, high = np.exp(log_low), np.exp(log_high)
@@ -112,18 +123,52 @@ class Survey:
         if self.line is not None:
             value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
             return Estimate(value, value, value, EXACT), logs
+        found = self._exact_returns(sets, contexts, strata, with_logs)
+        if found is not None:
+            return Estimate(found[0], found[0], found[0], EXACT), found[1]
         mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, with_logs)
         reach = half_width(mean, error, self.n)
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
+    def _worth(self, seconds, size: int) -> bool:
+        """Whether an exact answer exists and is asked for, or cheap by the model of its cost."""
+        if self.kind is None:
+            return False
+        return self.method == EXACT or seconds(self.kind, self.mixture, len(self.times), size) < _EXACT_SECONDS
+
+    def _exact_overlaps(self, a, b) -> Curves | None:
+        pairs = int(((a > 0).sum(0) * (b > 0).sum(0)).sum())
+        if self.kind is None or not self._worth(exact.overlap_seconds, pairs):
+            return None
+        found = [exact.log_overlaps(self.kind, self.mixture, self.times, *x) for x in zip(a.T, b.T, strict=True)]
+        logs, errors = (np.stack(side, axis=1) for side in zip(*found, strict=True))
+        return np.exp(logs) if self._converged(errors) else None
+
+    def _exact_returns(self, sets, contexts, strata, with_logs: bool) -> tuple[Curves, Curves] | None:
+        if self.kind is None or not self._worth(exact.return_seconds, sets.shape[1]):
+            return None
+        value, logs, error = exact.returns(self.kind, self.mixture, self.times, sets, contexts, strata, with_logs)
+        return (value, logs) if self._converged(error) else None
+
+    def _converged(self, errors) -> bool:
+        good = bool((np.asarray(errors) <= exact.TOLERANCE).all())
+        if not good and self.method == EXACT:
+            raise ValueError(
+                f"method 'exact' reached a relative error of {np.max(errors):.2g} only, not {exact.TOLERANCE:g}; "
+                "use 'auto', 'certified' or 'estimated'"
+            )
+        return good
+
     def transitions(self) -> tuple[PairCurves, PairCurves, str]:
         """Return the label transition matrices, their standard errors `(T, K, K)`, and the method."""
         count = self.mixture.n_components
-        if self.line is None:
+        if self.line is None and not self._worth(exact.return_seconds, count**2):
             return *transition_estimates(self.draws, self.noise), ESTIMATED
         rows, columns = (axis.ravel() for axis in np.indices((count, count)))
         eye = np.eye(count, dtype=bool)
         found = self.returns(eye[:, columns], np.ones((count, count**2), bool), eye[:, rows])
+        if found.method != EXACT:
+            return *transition_estimates(self.draws, self.noise), ESTIMATED
         matrix = np.reshape(found.value, (len(self.times), count, count))
         return matrix, np.zeros_like(matrix), EXACT
 
