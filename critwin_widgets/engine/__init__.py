@@ -3,9 +3,10 @@
 from ._compilation import count_compilations, enable_compilation_cache
 from .mixtures import GaussianMixture, LogConcaveMixture, Mixture
 from .samplers import ForwardReverse, ReverseError, Trajectories, forward_reverse, reverse_trajectories
-from .separation import Estimate, overlap, total_variation
+from .separation import BudgetWarning, Estimate, log_overlap, overlap, total_variation
 
 __all__ = [
+    "BudgetWarning",
     "Estimate",
     "ForwardReverse",
     "GaussianMixture",
@@ -16,6 +17,7 @@ __all__ = [
     "count_compilations",
     "enable_compilation_cache",
     "forward_reverse",
+    "log_overlap",
     "overlap",
     "reverse_trajectories",
     "total_variation",

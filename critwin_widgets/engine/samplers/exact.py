@@ -15,6 +15,7 @@ import numpy as np
 
 from .._devices import divisible, fetch, spread
 from ..mixtures import GaussianMixture, Mixture
+from ..mixtures._choice import choose
 from ..processes import noise_variance, signal
 from ._process import ReverseProcess, centred, log_sigma_squared
 
@@ -32,14 +33,6 @@ class Keys(NamedTuple):
     def of(key: jax.Array) -> "Keys":
         """Split one key."""
         return Keys(*jax.random.split(key, len(Keys._fields)))
-
-
-def choose(key: jax.Array, logits: jax.Array) -> jax.Array:
-    """Draw one component per row from unnormalised log-probabilities `(n, K)`, one uniform number each."""
-    total = jnp.cumsum(jax.nn.softmax(logits, axis=-1), axis=-1)
-    place = jax.random.uniform(key, (*logits.shape[:-1], 1), logits.dtype) * total[..., -1:]
-    # A component without probability adds nothing to the sum and is never met.
-    return jnp.minimum(jnp.sum(total <= place, axis=-1), logits.shape[-1] - 1)
 
 
 class Experiment:
@@ -102,7 +95,7 @@ class Experiment:
 
     def host(self, points: jax.Array, t: float) -> np.ndarray:
         """Return points at OU time `t` on the host in float64, `(n, d)`, with the mixture's mean put back."""
-        return self.centred_host(points) + self.shift(t)
+        return np.add(fetch(points)[: self.n], self.shift(t), dtype=np.float64)
 
     def centred_host(self, points: jax.Array) -> np.ndarray:
         """Return points on the host in float64, `(n, d)`, as the experiment draws them."""
