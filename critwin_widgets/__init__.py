@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import datasets as datasets
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
+    from critwin_widgets.adapters import to_sklearn as to_sklearn
     from critwin_widgets.engine import BudgetWarning as BudgetWarning
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import ForwardReverse as ForwardReverse
@@ -172,6 +173,7 @@ __all__ = [
     "symmetry_breaking_time",
     "theorem_bound",
     "to_html",
+    "to_sklearn",
     "total_variation",
     "transition_matrix",
     "upper_time",

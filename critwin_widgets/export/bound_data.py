@@ -153,8 +153,8 @@ def bound_data(
     level, t_end, t_start = _at(mixture, start, goal, eps, n, seed)
     coarse = sharp_bound(mixture, start, goal, grid, n=n, seed=seed)
     last = _last_moment(grid, np.asarray(coarse.value), [t_end, t_start, *(mark.time for mark in rivals)])
-    # Evenly for the clock t, and all of the grid, which is even for sigma.
-    times = np.unique(np.concatenate([np.linspace(0.0, last, 129), grid[grid < last]]))
+    # Evenly for the clock t, and the grid, which is even for sigma.
+    times = _thinned(np.concatenate([np.linspace(0.0, last, 129), grid[grid < last]]), len(grid))
     sharp = sharp_bound(mixture, start, goal, times, n=n, seed=seed)
     places = _measured_places(times, np.asarray(sharp.value))
     nothing = np.full(len(places), np.nan)
@@ -206,6 +206,12 @@ def _last_moment(grid: np.ndarray, sharp: np.ndarray, marks: list[Time]) -> floa
     last = float(grid[min(moving[-1] + 1, len(grid) - 1)]) if len(moving) else float(grid[-1])
     shown = [mark.value for mark in marks if mark.exists and np.isfinite(mark.value)]
     return _HEADROOM * max([last, *shown])
+
+
+def _thinned(times: np.ndarray, count: int) -> np.ndarray:
+    """Rising times, ``count`` of them: arrays of the grid's own shape are compiled for already."""
+    every = np.unique(times)
+    return np.interp(np.linspace(0.0, 1.0, count), np.linspace(0.0, 1.0, len(every)), every)
 
 
 def _measured_places(times: np.ndarray, sharp: np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ from ._reduce import reduced
 
 _FOLDS = 8
 """Groups of inner draws: seven choose a sign, the eighth is judged by it."""
+_ROUNDING = 64
+"""Units of rounding in a posterior: that of log-densities, which may be as large as this."""
 _BLOCK = 1 << 23
 """Numbers of one block of inner draws."""
 _MOST = 1 << 28
@@ -125,7 +127,8 @@ def _nested(mixture: Mixture, start, goal, t: float, n: int, inner: int, key):
     most = 0.5 * max(ratios[0].max(), ratios[1].max())
     rare = above.sum(1) < 10.0 * most
     reach_up += most * CONFIDENCE_Z**2 / each * float(np.max(weights * rare))
-    low, high = max(lower - reach_down, 0.0), min(upper + reach_up, 1.0)
+    rounding = _ROUNDING * float(jnp.finfo(x.dtype).eps) * upper
+    low, high = max(lower - reach_down - rounding, 0.0), min(upper + reach_up + rounding, 1.0)
     return min(max(value, lower, low), upper, high), low, high, max(upper - lower, 0.0)
 
 

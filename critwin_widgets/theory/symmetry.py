@@ -38,14 +38,17 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
 
     Returns:
         A `Time` with status "reached", "broadens without splitting", "never breaks symmetry" or "never
-        resolved" (Newton's method lost the fixed point); the value of the last two is NaN. It is called "estimated" because the root is numerical: its interval is what an
-        error of 1e-6 in the eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes
-        of the time.
+        resolved" (Newton's method lost the fixed point); the value of the last two is NaN. It is
+        called "estimated" because the root is numerical: its interval is what an error of 1e-6 in the
+        eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes of the time.
 
     Raises:
+        TypeError: `mixture` is not a mixture.
         ValueError: the problem has more than 512 dimensions after reduction (Gaussians of one
             covariance reduce to `K - 1` per distinct eigenvalue).
     """
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, not {type(mixture).__name__}")
     small = reduced(mixture)
     if small.dim > LARGEST:
         raise ValueError(

@@ -9,7 +9,7 @@ from scipy import special
 
 from ..engine.mixtures import Mixture
 from ..engine.processes import clock
-from ..engine.separation import EXACT, Estimate, PairTable
+from ..engine.separation import EXACT, Estimate, pair_gaps
 
 SEPARATED, NEVER_SEPARATED = "separated", "never separated"
 REACHED, ALWAYS_WITHIN, UNBOUNDED = "reached", "always within", "unbounded"
@@ -58,8 +58,8 @@ class Time:
         return f"{self.value:.3f} in [{self.low:.3f}, {self.high:.3f}] ({self.method}{suffix})"
 
 
-def time_grid(mixture: Mixture) -> np.ndarray:
-    """Return OU times `(97,)`, 0 first, then evenly spaced in `ln sigma` over all that happens.
+def time_grid(mixture: Mixture, size: int = GRID_SIZE) -> np.ndarray:
+    """Return `size` OU times after 0, `(size + 1,)`, then evenly spaced in `ln sigma` over all that happens.
 
     From the smallest scale at which a pair's overlap still changes to the largest at which every
     pair is within total variation 0.004.
@@ -68,17 +68,15 @@ def time_grid(mixture: Mixture) -> np.ndarray:
     extent = 2 * np.sqrt(np.square(mixture.component_offsets).sum(-1).max())
     extent = max(extent, 1e-3 * wide, 1e-12)
     coarse = np.geomspace(0.01 * min(narrow, extent), 1e3 * max(extent, wide), 64)
-    table = PairTable.of(mixture, clock.from_sigma(coarse))
-    gap = gap_of(np.exp(table.log_high)).reshape(len(coarse), -1)
-    gap = gap[:, gap.max(0) > 0]
+    gap = pair_gaps(mixture, clock.from_sigma(coarse))
     if not gap.size:
-        return np.concatenate([[0.0], clock.from_sigma(np.geomspace(0.05, 20.0, GRID_SIZE))])
+        return np.concatenate([[0.0], clock.from_sigma(np.geomspace(0.05, 20.0, size))])
     moving = (np.abs(np.diff(gap, axis=0)) > 2e-3 * np.maximum(gap[1:], 0.1)) & (gap[1:] < 20)
     first = int(np.argmax(moving.any(1))) if moving.any() else 0
     apart = np.flatnonzero(gap.max(1) > 0.01)
     last = min(int(apart[-1]) + 1 if len(apart) else len(coarse) - 1, len(coarse) - 1)
     first = min(first, last - 1)
-    return np.concatenate([[0.0], clock.from_sigma(np.geomspace(coarse[first], coarse[last], GRID_SIZE))])
+    return np.concatenate([[0.0], clock.from_sigma(np.geomspace(coarse[first], coarse[last], size))])
 
 
 def crossing(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> np.ndarray:

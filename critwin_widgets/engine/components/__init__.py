@@ -4,6 +4,8 @@ from .component import Component
 from .factor import Factor
 from .factors import GeneralisedNormalTimesNormal, LogisticTimesNormal, Normal, TruncatedNormal
 from .gaussian import Gaussian
+from .log_density import LogDensity
+from .potential import Potential
 from .product import Product
 
 __all__ = [
@@ -11,8 +13,10 @@ __all__ = [
     "Factor",
     "Gaussian",
     "GeneralisedNormalTimesNormal",
+    "LogDensity",
     "LogisticTimesNormal",
     "Normal",
+    "Potential",
     "Product",
     "TruncatedNormal",
 ]

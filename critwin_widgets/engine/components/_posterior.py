@@ -37,9 +37,7 @@ def posterior_moments(factor: Any, u: np.ndarray, precision: np.ndarray) -> Mome
     points, slopes = factor.outline
     rows = [np.interp(p * row, p * points - slopes, points) for p, row in zip(precision[:, 0], u, strict=True)]
     flat = [np.ravel(x) for x in (u, np.broadcast_to(precision, u.shape), np.stack(rows))]
-    parts = [
-        _block(factor, *(x[start : start + _BLOCK] for x in flat)) for start in range(0, max(u.size, 1), _BLOCK)
-    ]
+    parts = [_block(factor, *(x[start : start + _BLOCK] for x in flat)) for start in range(0, max(u.size, 1), _BLOCK)]
     return Moments(*(np.concatenate(side).reshape(u.shape) for side in zip(*parts, strict=True)))
 
 

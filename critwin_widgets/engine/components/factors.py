@@ -14,7 +14,12 @@ from .factor import Factor
 
 def check_number(name: str, value: Any, *, positive: bool = False, infinite: bool = False) -> float:
     """Return `value` as a float, finite unless `infinite`, above 0 if `positive`; else raise `ValueError`."""
-    if infinite and np.ndim(value) == 0 and not isinstance(value, str | bytes | bool) and value in (-math.inf, math.inf):
+    if (
+        infinite
+        and np.ndim(value) == 0
+        and not isinstance(value, str | bytes | bool)
+        and value in (-math.inf, math.inf)
+    ):
         return float(value)
     if isinstance(value, bool):
         raise ValueError(f"{name} must be a number, not {value!r}")

@@ -126,7 +126,8 @@ class Product(Component):
         a, s2, clean = float(signal(time)), float(noise_variance(time)), np.sqrt(self._variances)
         gap = _turn_back(points - a * self.mean, self.rotation)
         modes = np.array([f.mode - f.mean for f in self.factors]) / clean
-        ends = (np.array([f.support for f in self.factors]).T - [[f.mean for f in self.factors]]) / clean
+        ends = np.array([(*f.support, *f.extent) for f in self.factors]).T
+        ends = (ends - [[f.mean for f in self.factors]]) / clean
         alphas = np.array([f.concavity for f in self.factors]) * clean**2
         facts = np.stack([modes, alphas, *ends, (a * clean) ** 2 / s2])
         arrays = stack([table_of(f, 0.0) for f in self.factors])

@@ -56,8 +56,13 @@ def _leaders(offsets: np.ndarray, reach: np.ndarray) -> list[np.ndarray]:
 
 
 def _squared(points: np.ndarray, rows: np.ndarray, leader: int) -> np.ndarray:
-    gaps = points[rows] - points[leader]
-    return np.einsum("kd,kd->k", gaps, gaps)
+    # Blocks of rows: the differences of large means would be another copy of them.
+    block = max(1, _WHOLE // points.shape[1])
+    squared = np.empty(len(rows))
+    for start in range(0, len(rows), block):
+        gaps = points[rows[start : start + block]] - points[leader]
+        squared[start : start + block] = np.einsum("kd,kd->k", gaps, gaps)
+    return squared
 
 
 def _sketch(offsets: np.ndarray) -> np.ndarray:

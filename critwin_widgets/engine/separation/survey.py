@@ -11,8 +11,10 @@ from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
 from .table import PairTable
 
-_EXACT_SECONDS = 0.5
+EXACT_SECONDS = 0.5
 """Seconds an exact answer may take, by the model of its cost, when it is not asked for by name."""
+_MANY = 4
+"""Pairs of sub-mixtures from which brackets are matrix products, a little wider but all at once."""
 
 
 class Survey:
@@ -27,10 +29,19 @@ class Survey:
         n: draws per component.
         seed: seed of the draws.
         method: "auto" uses exact results where they exist; "estimated" and "certified" do not.
+        exact_seconds: what an exact answer off a line may cost when `method` is "auto".
     """
 
-    def __init__(self, mixture: Mixture, times: PerTime, n: int, seed: int = 0, method: str = "auto"):
-        self.mixture, self.times, self.n = mixture, times, n
+    def __init__(
+        self,
+        mixture: Mixture,
+        times: PerTime,
+        n: int,
+        seed: int = 0,
+        method: str = "auto",
+        exact_seconds: float = EXACT_SECONDS,
+    ):
+        self.mixture, self.times, self.n, self.exact_seconds = mixture, times, n, exact_seconds
         self.key = as_key(seed)
         self.method = method
         self.weights = np.asarray(mixture.weights)
@@ -78,11 +89,13 @@ class Survey:
         value = self._exact_overlaps(a, b)
         if value is not None:
             return Estimate(value, value, value, EXACT), value
-        log_low, log_high = self.brackets(a, b)
-        low, high = np.exp(log_low), np.exp(log_high)
+        if a.shape[1] > _MANY:
+            low, high = self.table.brackets(a, b)
+        else:
+            low, high = (np.exp(side) for side in self.brackets(a, b))
         if self.method == CERTIFIED:
             # The geometric mean is the natural centre of a bracket that spans decades.
-            return Estimate(np.exp((log_low + log_high) / 2), low, high, CERTIFIED), high
+            return Estimate(np.sqrt(low) * np.sqrt(high), low, high, CERTIFIED), high
         mean, error = overlap_estimates(self.draws, self.noise, a, b)
         return within_bracket(mean, error, low, high, self.n), high
 
@@ -113,20 +126,25 @@ class Survey:
         """
         return self._returns(sets, contexts, sources, False)[0]
 
-    def returns_with_logs(self, sets: SubsetMasks, contexts: SubsetMasks) -> tuple[Estimate, Curves]:
-        """Return `returns(sets, contexts)` and `E[ln P(set | Y_t, context)]`, `(T, M)` each."""
-        return self._returns(sets, contexts, None, True)
+    def returns_with_logs(
+        self, sets: SubsetMasks, contexts: SubsetMasks, logged: np.ndarray | bool = True
+    ) -> tuple[Estimate, Curves]:
+        """Return `returns(sets, contexts)` and `E[ln P(set | Y_t, context)]`, `(T, M)` each.
 
-    def _returns(self, sets, contexts, sources, with_logs: bool) -> tuple[Estimate, Curves]:
+        `logged` says for which sets, `(M,)`, the logarithms are wanted; they cost about as much again.
+        """
+        return self._returns(sets, contexts, None, logged)
+
+    def _returns(self, sets, contexts, sources, logged) -> tuple[Estimate, Curves]:
         strata = np.where(sets if sources is None else sources, self.weights[:, None], 0.0)
         strata = strata / strata.sum(0)
         if self.line is not None:
             value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
             return Estimate(value, value, value, EXACT), logs
-        found = self._exact_returns(sets, contexts, strata, with_logs)
+        found = self._exact_returns(sets, contexts, strata, bool(np.any(logged)))
         if found is not None:
             return Estimate(found[0], found[0], found[0], EXACT), found[1]
-        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, with_logs)
+        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, logged)
         reach = half_width(mean, error, self.n)
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
@@ -134,7 +152,7 @@ class Survey:
         """Whether an exact answer exists and is asked for, or cheap by the model of its cost."""
         if self.kind is None:
             return False
-        return self.method == EXACT or seconds(self.kind, self.mixture, len(self.times), size) < _EXACT_SECONDS
+        return self.method == EXACT or seconds(self.kind, self.mixture, len(self.times), size) < self.exact_seconds
 
     def _exact_overlaps(self, a, b) -> Curves | None:
         pairs = int(((a > 0).sum(0) * (b > 0).sum(0)).sum())
@@ -173,7 +191,9 @@ class Survey:
         return matrix, np.zeros_like(matrix), EXACT
 
 
-def within_bracket(mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int) -> Estimate:
+def within_bracket(
+    mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int | np.ndarray
+) -> Estimate:
     """Return a 95 % interval cut to a certified bracket, for `n` draws per component."""
     reach = half_width(mean, error, n)
     lower, upper = np.clip(mean - reach, low, high), np.clip(mean + reach, low, high)
@@ -182,7 +202,7 @@ def within_bracket(mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: n
     return Estimate(value, np.minimum(lower, value), np.maximum(upper, value), ESTIMATED)
 
 
-def half_width(mean: np.ndarray, error: np.ndarray, n: int) -> np.ndarray:
+def half_width(mean: np.ndarray, error: np.ndarray, n: int | np.ndarray) -> np.ndarray:
     """Return half of a 95 % interval of averages of numbers in [0, 1].
 
     When few draws land where two densities meet, the sample variance says too little (none at
