@@ -27,6 +27,9 @@ _COLUMNS = 32
 _RATIOS = 256
 """Ratios of sums of posteriors that one step of a return pass takes."""
 
+_CHAIN = 48
+"""Components up to which a return pass has room for every set inside every other of a chain."""
+
 
 def _split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two float32 arrays whose sum carries about 48 bits of a float64 array."""
@@ -290,7 +293,8 @@ def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -
     rows, keep = draws.log_weights.shape[0], a.shape[1]
     size = next((s for s in (2, 8) if keep <= s), _COLUMNS)
     steps = -(-keep // size)
-    room = 1 if size < _COLUMNS else _room(steps, max(8 * rows // _COLUMNS, 2))
+    # Room for as many candidates as 21 dendrograms can propose.
+    room = 1 if size < _COLUMNS else _room(steps, 22 * rows // _COLUMNS + 1)
     scaled = ((a > 0) / total_a, (b > 0) / total_b, (a + b) / 2)
     in_a, in_b, strata = (_groups(_pad(x, 0, rows), size, room) for x in scaled)
     moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata)
@@ -317,16 +321,19 @@ def return_estimates(
     # distinct set, then look at each (source component, set, context) that is needed.
     distinct, place = _distinct(np.concatenate([sets, contexts], axis=1))
     rows, count = draws.log_weights.shape[0], sets.shape[1]
-    width = bucket(distinct.shape[1]) if distinct.shape[1] <= 8 else _room(distinct.shape[1], 2 * rows)
+    logged = np.broadcast_to(with_logs, count)
+    # A family has fewer than 2K sets; those with logarithms, of features, stay as many when a component moves.
+    width = _room(distinct.shape[1], bucket(int(logged.sum()) + 1) + (0 if logged.all() else 2 * rows))
     masks = _pad(_pad(distinct.astype(np.float32), 1, width), 0, rows)
     pair, component = np.nonzero(sources.T)
     # Those with logarithms first: whole steps go without.
-    logged = np.broadcast_to(with_logs, count)
     order = np.argsort(~logged[pair], kind="stable")
     pair, component = pair[order], component[order]
     size = 64 if len(pair) <= 64 else _RATIOS
     steps = -(-len(pair) // size)
-    room = 1 if size < _RATIOS else _room(steps, max(2 * rows**2 // _RATIOS, 2))
+    # Room for the worst family, a chain, while that is small.
+    usual = rows**3 // 6 + 4 * rows**2 if rows <= _CHAIN else 2 * rows**2
+    room = 1 if size < _RATIOS else _room(steps, usual // _RATIOS + 1)
     parts, wholes = (
         _pad((component * width + place[pair + shift]).astype(np.int32), 0, size * room).reshape(room, size)
         for shift in (0, count)
