@@ -69,6 +69,7 @@ _HOMES = {
     "adapters": (
         "from_labelled",
         "from_sklearn",
+        "to_sklearn",
     ),
     "engine": (
         "BudgetWarning",
