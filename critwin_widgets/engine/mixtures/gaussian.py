@@ -13,6 +13,7 @@ from .._types import Array, Features, Subset
 from .._validation import check_choice, check_count, check_times, check_weights, finite_array, owned
 from ..processes import noise_variance, signal
 from . import _densities as densities
+from ._choice import choose_many
 from ._covariance import COVARIANCE_TYPES, condition_number, decompose, shift
 from ._groups import group
 from ._metadata import check_features, check_image_shape, check_labels
@@ -301,7 +302,7 @@ def _check_which(which: Any, rows: int, count: int):
 def _sample(parts, kind: str, key, n: int, log_weights, return_components: bool):
     means, values, vectors = parts
     which_key, noise_key = jax.random.split(key)
-    which = jax.random.categorical(which_key, jnp.asarray(log_weights), shape=(n,))
+    which = choose_many(which_key, jnp.asarray(log_weights), n)
     noise = jax.random.normal(noise_key, (n, means.shape[1]))
     points = jnp.asarray(means)[which] + transform_noise(noise, which, kind, values, vectors)
     return (points, which) if return_components else points
