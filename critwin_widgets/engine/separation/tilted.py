@@ -122,6 +122,11 @@ class Envelope(NamedTuple):
     exponents: np.ndarray
     laws: list
 
+    @staticmethod
+    def empty() -> "Envelope":
+        """Return an envelope of no pairs."""
+        return Envelope(*(np.zeros(0, int),) * 2, *(np.zeros(0),) * 2, [])
+
     def log_terms(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         """Return `ln h_ij` at every point, `(n, pairs)`, from weighted log-densities `(n, K)`."""
         first, second = log_p[:, self.rows], log_q[:, self.columns]
