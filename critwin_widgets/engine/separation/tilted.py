@@ -125,7 +125,8 @@ class Envelope(NamedTuple):
     @staticmethod
     def empty() -> "Envelope":
         """Return an envelope of no pairs."""
-        return Envelope(*(np.zeros(0, int),) * 2, *(np.zeros(0),) * 2, [])
+        none, nothing = np.zeros(0, int), np.zeros(0)
+        return Envelope(none, none, nothing, nothing, [])
 
     def log_terms(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         """Return `ln h_ij` at every point, `(n, pairs)`, from weighted log-densities `(n, K)`."""
