@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import ReverseError as ReverseError
     from critwin_widgets.engine import Trajectories as Trajectories
     from critwin_widgets.engine import components as components
+    from critwin_widgets.engine import concave_bracket as concave_bracket
     from critwin_widgets.engine import count_compilations as count_compilations
     from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
     from critwin_widgets.engine import forward_reverse as forward_reverse
@@ -69,6 +70,7 @@ _HOMES = {
     "adapters": (
         "from_labelled",
         "from_sklearn",
+        "to_sklearn",
     ),
     "engine": (
         "BudgetWarning",
@@ -79,6 +81,7 @@ _HOMES = {
         "Mixture",
         "ReverseError",
         "Trajectories",
+        "concave_bracket",
         "count_compilations",
         "enable_compilation_cache",
         "forward_reverse",
@@ -147,6 +150,7 @@ __all__ = [
     "collapse_time",
     "compare_windows",
     "components",
+    "concave_bracket",
     "count_compilations",
     "critical_window",
     "datasets",

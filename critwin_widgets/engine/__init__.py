@@ -3,7 +3,7 @@
 from ._compilation import count_compilations, enable_compilation_cache
 from .mixtures import GaussianMixture, LogConcaveMixture, Mixture
 from .samplers import ForwardReverse, ReverseError, Trajectories, forward_reverse, reverse_trajectories
-from .separation import BudgetWarning, Estimate, log_overlap, overlap, total_variation
+from .separation import BudgetWarning, Estimate, concave_bracket, log_overlap, overlap, total_variation
 
 __all__ = [
     "BudgetWarning",
@@ -14,6 +14,7 @@ __all__ = [
     "Mixture",
     "ReverseError",
     "Trajectories",
+    "concave_bracket",
     "count_compilations",
     "enable_compilation_cache",
     "forward_reverse",

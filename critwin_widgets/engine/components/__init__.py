@@ -7,6 +7,7 @@ from .gaussian import Gaussian
 from .log_density import LogDensity
 from .potential import Potential
 from .product import Product
+from .unspecified import Unspecified
 
 __all__ = [
     "Component",
@@ -19,4 +20,5 @@ __all__ = [
     "Potential",
     "Product",
     "TruncatedNormal",
+    "Unspecified",
 ]

@@ -96,8 +96,9 @@ def _draw(arrays, facts, key, place, pull):
     width, drop = jnp.diff(steps, axis=0), jnp.diff(value, axis=0)
     # Bends at the nodes; those beside the ends and the mode, where the spacing changes, are their neighbours'.
     bend = drop[1:] - drop[:-1]
-    bend = jnp.concatenate([bend[:1], bend[: _CELLS - 1], bend[_CELLS - 2 : _CELLS - 1]]), jnp.concatenate(
-        [bend[_CELLS : _CELLS + 1], bend[_CELLS:], bend[-1:]]
+    bend = (
+        jnp.concatenate([bend[:1], bend[: _CELLS - 1], bend[_CELLS - 2 : _CELLS - 1]]),
+        jnp.concatenate([bend[_CELLS : _CELLS + 1], bend[_CELLS:], bend[-1:]]),
     )
     bend = jnp.concatenate([(side[1:] + side[:-1]) / 2 for side in bend])
     mass = width * jnp.exp(value[:-1]) * _growth(drop) * jnp.clip(1.0 - bend / 12, 0.0, 2.0)
@@ -105,7 +106,9 @@ def _draw(arrays, facts, key, place, pull):
     below = jnp.tensordot(jnp.tril(jnp.ones((2 * _CELLS, 2 * _CELLS), mass.dtype)), mass, 1)
     goal = jax.random.uniform(key, peak.shape) * below[-1]
     cell = jnp.minimum(jnp.sum(below < goal, axis=0), 2 * _CELLS - 1)
-    h, top, bottom, full, least = (jnp.take_along_axis(x, cell[None], axis=0)[0] for x in (width, drop, steps, mass, below))
+    h, top, bottom, full, least = (
+        jnp.take_along_axis(x, cell[None], axis=0)[0] for x in (width, drop, steps, mass, below)
+    )
     share = jnp.clip(1.0 - (least - goal) / jnp.where(full > 0, full, 1.0), 0.0, 1.0)
     # Inside a cell the density is exponential.
     steep = jnp.where(jnp.abs(top) > 1e-3, top, 1.0)

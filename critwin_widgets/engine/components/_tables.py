@@ -246,7 +246,9 @@ def _polynomial(pieces, x):
 
 def stack(tables: list[Table]) -> tuple[np.ndarray, ...]:
     """Return the arrays of `d` tables, padded to common sizes, as `evaluate` takes them."""
-    breadth, height = max(len(t.anchors) for t in tables), max(len(t.pieces) for t in tables)
+    # Few shapes, so that another time rarely recompiles.
+    breadth = _bucket(max(len(t.anchors) for t in tables), (1, 2, 4, 8))
+    height = _bucket(max(len(t.pieces) for t in tables), (_PIECES[3] + 2, _PIECES[-1] + 2))
     anchors = np.zeros((len(tables), breadth, 2))
     columns = np.zeros((8, len(tables), height), jax.dtypes.canonicalize_dtype(np.float64))
     for j, table in enumerate(tables):
@@ -254,6 +256,10 @@ def stack(tables: list[Table]) -> tuple[np.ndarray, ...]:
         columns[:, j, : len(table.pieces)] = table.pieces.T
     numbers = np.array([(t.first, t.rate, t.last, *_widened(t.inside)) for t in tables])
     return anchors, numbers, columns
+
+
+def _bucket(size: int, sizes: tuple[int, ...]) -> int:
+    return next((s for s in sizes if s >= size), size)
 
 
 def _widened(inside: tuple[float, float]) -> tuple[float, float]:

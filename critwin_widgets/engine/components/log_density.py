@@ -91,7 +91,10 @@ class LogDensity(Factor):
             raise ValueError(f"log_density must return one number per point, shape {x.shape}, not {found.shape}")
         bad = np.isnan(found) | (found == np.inf)
         if bad.any():
-            raise ValueError(f"log_density is {float(found[bad][0])!r} at x = {float(x[bad][0])!r}; give the support if it ends there")
+            raise ValueError(
+                f"log_density is {float(found[bad][0])!r} at x = {float(x[bad][0])!r}; "
+                "give the support if it ends there"
+            )
         return found
 
     def _end(self, mode: float, peak: float, side: int, depth: float) -> float:
@@ -153,7 +156,10 @@ def _find_mode(values: Callable[[np.ndarray], np.ndarray], support: tuple[float,
     else:
         steps = np.geomspace(1e-9, 1e12, 211)
         start = low if math.isfinite(low) else high if math.isfinite(high) else 0.0
-        above, below = start + steps if high == math.inf else steps[:0], start - steps if low == -math.inf else steps[:0]
+        above, below = (
+            start + steps if high == math.inf else steps[:0],
+            start - steps if low == -math.inf else steps[:0],
+        )
         centre = [start] if low == -high else []
         grid = np.concatenate([below[::-1], centre, above])
     found = values(grid)

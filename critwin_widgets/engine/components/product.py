@@ -85,7 +85,7 @@ class Product(Component):
         `-inf` outside the support at `t = 0`; finite everywhere once there is noise.
         """
         arrays, v, scale = self._placed(x, t)
-        return _log_prob(arrays, v, float(np.log(scale).sum()))
+        return _log_prob(arrays, v, np.log(scale))
 
     def score(self, x, t: float = 0.0) -> jax.Array:
         """Return `grad ln p_t(x)`, same shape as `x`."""
@@ -216,7 +216,7 @@ def _turn_back(points, rotation):
 
 @eqx.filter_jit
 def _log_prob(arrays, v, log_scale):
-    return jnp.sum(evaluate(arrays, v)[0], axis=-1) - log_scale
+    return jnp.sum(evaluate(arrays, v)[0] - log_scale, axis=-1)
 
 
 @eqx.filter_jit

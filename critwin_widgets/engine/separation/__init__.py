@@ -1,5 +1,6 @@
 """How far apart two sub-mixtures are, and how that is known."""
 
+from .bracket import concave_bracket
 from .budget import draws_per_component, interactive_draws
 from .estimate import BUDGET_SPENT, CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, BudgetWarning, Estimate
 from .overlap import check_effort, log_overlap, overlap, overlap_of_sets, total_variation
@@ -20,6 +21,7 @@ __all__ = [
     "PairTable",
     "Survey",
     "check_effort",
+    "concave_bracket",
     "draws_per_component",
     "interactive_draws",
     "log_overlap",

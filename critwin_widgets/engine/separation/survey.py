@@ -6,7 +6,7 @@ import numpy as np
 
 from .._types import Curves, PairCurves, PerTime, SubsetMasks, SubsetWeights
 from ..mixtures import Mixture, as_key
-from . import exact, line
+from . import exact, line, stored
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
 from .table import PairTable
@@ -71,6 +71,11 @@ class Survey:
         """Common random numbers of all passes and times."""
         return draw_noise(self.draws, self.key)
 
+    @functools.cached_property
+    def log_errors(self) -> PerTime:
+        """Errors of the log-densities behind the estimates, which widen their intervals, `(T,)`."""
+        return stored.log_errors(self.mixture, self.times)
+
     def brackets(self, a: SubsetWeights, b: SubsetWeights) -> tuple[Curves, Curves]:
         """Return the certified bounds of `ln O` for `M` pairs of sub-mixtures, `(T, M)` each."""
         bounds = [self.table.bracket(a[:, m], b[:, m]) for m in range(a.shape[1])]
@@ -97,7 +102,8 @@ class Survey:
             # The geometric mean is the natural centre of a bracket that spans decades.
             return Estimate(np.sqrt(low) * np.sqrt(high), low, high, CERTIFIED), high
         mean, error = overlap_estimates(self.draws, self.noise, a, b)
-        return within_bracket(mean, error, low, high, self.n), high
+        shift = stored.overlap_shift(mean, self.log_errors[:, None])
+        return within_bracket(mean, error, low, high, self.n, shift), high
 
     def pair_overlaps(self) -> Estimate:
         """Return `O(p_t^i, p_t^j)` of all pairs, `(T, K, K)`."""
@@ -115,7 +121,8 @@ class Survey:
                 )
             return Estimate(value, value, value, EXACT)
         mean, error = pair_estimates(self.draws, self.noise)
-        return within_bracket(mean, error, np.exp(self.table.log_low), np.exp(self.table.log_high), self.n)
+        shift = stored.overlap_shift(mean, self.log_errors[:, None, None])
+        return within_bracket(mean, error, np.exp(self.table.log_low), np.exp(self.table.log_high), self.n, shift)
 
     def returns(self, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetMasks | None = None) -> Estimate:
         """Return `E[P(set | Y_t, context)]` over draws from sub-mixtures, `(T, M)`.
@@ -145,7 +152,7 @@ class Survey:
         if found is not None:
             return Estimate(found[0], found[0], found[0], EXACT), found[1]
         mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, logged)
-        reach = half_width(mean, error, self.n)
+        reach = half_width(mean, error, self.n) + stored.return_shift(mean, self.log_errors[:, None])
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
     def _worth(self, seconds, size: int) -> bool:
@@ -181,21 +188,33 @@ class Survey:
         """Return the label transition matrices, their standard errors `(T, K, K)`, and the method."""
         count = self.mixture.n_components
         if self.line is None and not self._worth(exact.return_seconds, count**2):
-            return *transition_estimates(self.draws, self.noise), ESTIMATED
+            mean, error = transition_estimates(self.draws, self.noise)
+            shift = stored.return_shift(mean, self.log_errors[:, None, None]) / CONFIDENCE_Z
+            return mean, np.hypot(error, shift), ESTIMATED
         rows, columns = (axis.ravel() for axis in np.indices((count, count)))
         eye = np.eye(count, dtype=bool)
         found = self.returns(eye[:, columns], np.ones((count, count**2), bool), eye[:, rows])
         if found.method != EXACT:
-            return *transition_estimates(self.draws, self.noise), ESTIMATED
+            mean, error = transition_estimates(self.draws, self.noise)
+            shift = stored.return_shift(mean, self.log_errors[:, None, None]) / CONFIDENCE_Z
+            return mean, np.hypot(error, shift), ESTIMATED
         matrix = np.reshape(found.value, (len(self.times), count, count))
         return matrix, np.zeros_like(matrix), EXACT
 
 
 def within_bracket(
-    mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int | np.ndarray
+    mean: np.ndarray,
+    error: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    n: int | np.ndarray,
+    shift: np.ndarray | float = 0.0,
 ) -> Estimate:
-    """Return a 95 % interval cut to a certified bracket, for `n` draws per component."""
-    reach = half_width(mean, error, n)
+    """Return a 95 % interval, widened by a systematic error `shift` and cut to a certified bracket.
+
+    `n` is the number of draws per component.
+    """
+    reach = half_width(mean, error, n) + shift
     lower, upper = np.clip(mean - reach, low, high), np.clip(mean + reach, low, high)
     # Where the draws say less than the bracket, its geometric mean is the better middle.
     value = np.where(mean > low, np.clip(mean, low, high), np.sqrt(low * upper))

@@ -24,7 +24,7 @@ class PairTable:
         times: OU times, `(T,)`.
         kind: "exact" (Gaussians of one covariance), "bhattacharyya" (other Gaussians) or "concave"
             (strongly log-concave components).
-        entries: `Delta_t` when exact, `ln BC` of other Gaussians, `(T, K, K)`; unused when concave.
+        entries: `Delta_t` when exact, `ln BC` of other Gaussians, `gap_ij / s_i` when concave, `(T, K, K)`.
         log_low, log_high: bounds of the unweighted `ln O(p_t^i, p_t^j)`, `(T, K, K)`.
     """
 
@@ -48,8 +48,7 @@ class PairTable:
             "use fewer components or times, or mixture_tree, which takes large spherical mixtures time by time",
         )
         if not isinstance(mixture, GaussianMixture):
-            low, high = concave.log_overlap_bounds(mixture, times)
-            return PairTable(times, "concave", high, low, high)
+            return PairTable(times, "concave", *concave.log_overlap_bounds(mixture, times))
         if pairs.same_covariance(mixture):
             upper = pairs.mahalanobis_of_pairs(mixture, times)
             logs = pairs.mirrored(np.log(2.0) + special.log_ndtr(-upper / 2), count)
@@ -79,12 +78,14 @@ class PairTable:
         if self.exact:
             low = high = pairs.log_weighted_overlap(self.entries[block], log_a, log_b)
         elif self.kind == "concave":
-            low, high = concave.weighted_bracket(self.log_low[block], self.log_high[block], log_a, log_b)
+            back = np.swapaxes(self.entries, 1, 2)[block]
+            bounds = self.log_low[block], self.log_high[block]
+            low, high = concave.weighted_bracket(self.entries[block], back, bounds, log_a, log_b)
         else:
             low, high = pairs.bhattacharyya_bracket(self.entries[block], log_a, log_b)
-        convex = special.logsumexp(log_a + log_b + self.log_low[block], axis=(1, 2))
+        convex = np.asarray(special.logsumexp(log_a + log_b + self.log_low[block], axis=(1, 2)))
         lower = np.maximum(low.max(axis=(1, 2)), convex)
-        upper = np.minimum(special.logsumexp(high, axis=(1, 2)), 0.0)
+        upper = np.minimum(np.asarray(special.logsumexp(high, axis=(1, 2))), 0.0)
         return np.minimum(lower, upper), upper
 
     def brackets(self, a: SubsetWeights, b: SubsetWeights) -> tuple[Curves, Curves]:
@@ -127,10 +128,12 @@ def pair_gaps(mixture: Mixture, times: PerTime) -> Float[np.ndarray, "T P"]:
     Exact for Gaussians of one covariance, that of the same Bhattacharyya coefficient for others, and
     an overestimate for components of which only the concavity is known.
     """
+    count = mixture.n_components
+    check_memory(16.0 * len(times) * count**2, f"all pairs of {count} components at {len(times)} times")
     if isinstance(mixture, GaussianMixture):
         if pairs.same_covariance(mixture):
             return pairs.mahalanobis_of_pairs(mixture, times)
         return np.sqrt(-8.0 * pairs.log_bhattacharyya_of_pairs(mixture, times))
-    rows, columns = np.triu_indices(mixture.n_components, 1)
-    _, high = concave.log_overlap_bounds(mixture, times)
+    rows, columns = np.triu_indices(count, 1)
+    _, _, high = concave.log_overlap_bounds(mixture, times)
     return -2.0 * special.ndtri_exp(np.maximum(high[:, rows, columns], -600.0) - np.log(2.0))
