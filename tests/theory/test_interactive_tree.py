@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import pdist, squareform
 
 from critwin_widgets.engine import GaussianMixture
 from critwin_widgets.engine._compilation import count_compilations
@@ -11,7 +13,7 @@ from critwin_widgets.engine.separation import Survey, interactive_draws, passes
 from critwin_widgets.engine.separation.budget import bucket
 from critwin_widgets.theory import mixture_tree, times
 from critwin_widgets.theory._curves import crossings, falls, heights, least_level
-from critwin_widgets.theory._family import candidate_sets, merge_times
+from critwin_widgets.theory._family import candidate_sets, linkage_nodes, merge_times
 
 KINDS = ("spherical", "diag", "tied", "full")
 
@@ -148,6 +150,19 @@ def test_candidates_hold_the_clusters():
     means = np.array([[0.0, 0], [1, 0], [30, 0], [31, 0], [0, 90]])
     survey = Survey(GaussianMixture(means, 1.0), np.linspace(0, 8, 50), 2, method="certified")
     assert {(0, 1), (2, 3), (0, 1, 2, 3)} <= set(candidate_sets(survey.times, survey.pair_overlaps().value))
+
+
+def test_linkages_at_once_are_those_of_scipy():
+    distances = np.stack([squareform(pdist(np.random.default_rng(seed).normal(size=(9, 2)))) for seed in range(3)])
+    wanted = set()
+    for one in distances:
+        for method in ("single", "complete", "average"):
+            nodes: list = [(k,) for k in range(9)]
+            for left, right in hierarchy.linkage(squareform(one), method)[:, :2].astype(int):
+                nodes.append(tuple(sorted(nodes[left] + nodes[right])))
+            wanted.update(nodes[9:-1])
+    distances[:, range(9), range(9)] = np.inf
+    assert {tuple(np.flatnonzero(node)) for node in linkage_nodes(distances)} == wanted
 
 
 @pytest.mark.parametrize("kind", KINDS)
