@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ._axis import Axis, power_of_ten, time_axis_of
+from ._axis import Axis, time_axis_of
 from ._frame import LEFT, check_width, closing, heading, small, time_axis
+from ._log_scale import LogScale
 from ._svg import decimate, document, fit_text, number, polyline, tag, text_width
 from ._theme import Theme, theme_named
 from .colours import colours_of, dash, line_ink
@@ -54,12 +55,12 @@ def curves_svg(
     axis = time_axis_of(tree, clock, LEFT + 34, width - room)
     water = colours_of(tree, colours.scheme)
     inks = [line_ink(water[curve.vertex], colours.background) for curve in curves]
-    scale = _Scale(lowest_shown(tree.eps), 56.0, HEIGHT)
+    scale = LogScale(lowest_shown(tree.eps), 56.0, HEIGHT)
     windows = shown_windows(tree, curves)
     parts = [
         heading(title, colours, width),
         _windows(windows, axis, scale, colours),
-        _grid(axis, scale, colours),
+        scale.grid(axis, colours),
         _thresholds(tree.eps, axis, scale, colours),
         *(_curve(curve, j, times, axis, scale, inks[j]) for j, curve in enumerate(curves)),
         _legend(curves, labels, times, tree.eps, axis, scale, inks, colours),
@@ -92,35 +93,7 @@ def curve_words(tree: Any, curves: list[SeparationCurve], windows: list[Window])
     return f"{text} No critical window of these parts is closed at this ε."
 
 
-class _Scale:
-    """Logarithmic vertical axis from 1 at the top to ``low`` at the bottom."""
-
-    def __init__(self, low: float, top: float, height: float) -> None:
-        self.low, self.top, self.bottom = low, top, top + height
-
-    def y(self, value: float | np.ndarray) -> np.ndarray:
-        share = np.log10(np.clip(value, self.low, 1.0)) / np.log10(self.low)
-        return self.top + (self.bottom - self.top) * share
-
-
-def _grid(axis: Axis, scale: _Scale, theme: Theme) -> str:
-    parts = []
-    lowest = int(np.floor(-np.log10(scale.low) + 1e-9))
-    step = 1 if lowest <= 8 else 2
-    for power in range(0, lowest + 1, step):
-        y = float(scale.y(10.0**-power))
-        parts.append(
-            tag(
-                "path",
-                {"d": f"M{number(axis.x0)} {number(y)}H{number(axis.x1)}", "stroke": theme.rule, "stroke_width": "0.7"},
-            )
-        )
-        raised = "1" if power == 0 else power_of_ten(-power)
-        parts.append(small(axis.x0 - 8, y + 4, raised, theme, anchor="end"))
-    return "".join(parts)
-
-
-def _thresholds(eps: float, axis: Axis, scale: _Scale, theme: Theme) -> str:
+def _thresholds(eps: float, axis: Axis, scale: LogScale, theme: Theme) -> str:
     parts = []
     for value, name in ((eps, "ε"), (eps**2, "ε²")):
         y = float(scale.y(value))
@@ -134,7 +107,7 @@ def _thresholds(eps: float, axis: Axis, scale: _Scale, theme: Theme) -> str:
     return "".join(parts)
 
 
-def _windows(windows: list[Window], axis: Axis, scale: _Scale, theme: Theme) -> str:
+def _windows(windows: list[Window], axis: Axis, scale: LogScale, theme: Theme) -> str:
     parts = []
     for window in windows:
         x0, x1 = float(axis.x(window.t_before)), float(axis.x(window.t_after))
@@ -144,7 +117,7 @@ def _windows(windows: list[Window], axis: Axis, scale: _Scale, theme: Theme) -> 
     return "".join(parts)
 
 
-def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale: _Scale, colour: str) -> str:
+def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale: LogScale, colour: str) -> str:
     t = axis.times(240)
     x = np.asarray(axis.x(t))
 
@@ -156,7 +129,7 @@ def _curve(curve: SeparationCurve, j: int, times: np.ndarray, axis: Axis, scale:
     band = np.concatenate([np.column_stack([x, high]), np.column_stack([x, low])[::-1]])
     parts = [tag("path", {"d": polyline(decimate(band), close=True), "fill": colour, "fill_opacity": "0.16"})]
     line = {"fill": "none", "stroke": colour}
-    overlap = decimate(_visible(x, heights(curve.overlap), scale.bottom))
+    overlap = decimate(scale.visible(x, heights(curve.overlap)))
     about = tag("title", text=f"overlap of {curve.label} with the rest")
     parts.append(tag("path", {"d": polyline(overlap), **line, "stroke_width": "2", "stroke_dasharray": dash(j)}, about))
     if len(curve.subset) > 1:
@@ -174,7 +147,7 @@ def _legend(
     times: np.ndarray,
     eps: float,
     axis: Axis,
-    scale: _Scale,
+    scale: LogScale,
     inks: list[str],
     theme: Theme,
 ) -> str:
@@ -193,10 +166,3 @@ def separated_until(curve: SeparationCurve, times: np.ndarray, eps: float) -> fl
     """Largest tabulated OU time at which the overlap is below ε², or the negated overlap where none is."""
     below = np.flatnonzero(curve.overlap <= eps**2)
     return float(times[below[-1]]) if len(below) else -float(curve.overlap[0])
-
-
-def _visible(x: np.ndarray, y: np.ndarray, bottom: float) -> np.ndarray:
-    """The points down to the first one on the bottom edge: a line along it would look like a value."""
-    sunk = np.flatnonzero(y >= bottom - 1e-6)
-    points = np.column_stack([x, y])
-    return points[: sunk[0] + 1] if len(sunk) else points

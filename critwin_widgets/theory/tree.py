@@ -10,7 +10,7 @@ import xarray as xr
 from ..engine._types import TimeLike
 from ..engine._validation import check_choice, check_count, check_eps, check_times
 from ..engine.mixtures import Mixture, as_key
-from ..engine.separation import Estimate, Survey, draws_per_component, interactive_draws
+from ..engine.separation import EXACT_SECONDS, Estimate, Survey, draws_per_component, interactive_draws
 from ..engine.separation.many import serves
 from . import _records
 from ._family import candidate_sets, children_of, fold, laminar, parents_of, preorder
@@ -226,7 +226,8 @@ def mixture_tree(
     grid = time_grid(mixture, size) if given is None else given
     choose = interactive_draws if quick else draws_per_component
     draws = choose(mixture, len(grid)) if n is None else n
-    survey = Survey(mixture, grid, draws, seed)
+    # An answer that follows the hand leaves no time for quadrature in the plane.
+    survey = Survey(mixture, grid, draws, seed, exact_seconds=0.0 if quick else EXACT_SECONDS)
     pairs = survey.pair_overlaps()
     count = mixture.n_components
     proposed = candidate_sets(grid, pairs.value)

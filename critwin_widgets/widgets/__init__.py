@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from critwin_widgets._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from critwin_widgets.widgets.bound_curves import BoundCurves as BoundCurves
     from critwin_widgets.widgets.explorer import Explorer as Explorer
     from critwin_widgets.widgets.hierarchy_tree import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets.separation_curves import SeparationCurves as SeparationCurves
 
-__all__ = ["Explorer", "HierarchyTree", "SeparationCurves"]
+__all__ = ["BoundCurves", "Explorer", "HierarchyTree", "SeparationCurves"]
 
 _HOMES = {
+    "BoundCurves": f"{__name__}.bound_curves",
     "Explorer": f"{__name__}.explorer",
     "HierarchyTree": f"{__name__}.hierarchy_tree",
     "SeparationCurves": f"{__name__}.separation_curves",

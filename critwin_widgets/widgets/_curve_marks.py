@@ -34,7 +34,7 @@ STYLES = (
 )
 """How the curve at a place is drawn: its sample in the legend, bqplot's style, its width in pixels."""
 _FLOOR = 1e-300
-_GAP = "\u00a0" * 8  # ordinary spaces collapse in SVG
+GAP = "\u00a0" * 8  # ordinary spaces collapse in SVG
 
 
 def line_colours(tree: MixtureTree, curves: Sequence[SeparationCurve], theme: str) -> tuple[str, ...]:
@@ -139,9 +139,9 @@ class CurveMarks:
         low, heights = lowest_shown(eps), [float(np.log10(eps)), float(2 * np.log10(eps))]
         self.scale_y.min = float(np.log10(low))
         powers = list(range(0, int(np.floor(np.log10(low))) - 1, -1 if low > 1e-8 else -2))
-        _put_ticks(self.axis_y, powers, ["1" if p == 0 else power_of_ten(p) for p in powers])
+        put_ticks(self.axis_y, powers, ["1" if p == 0 else power_of_ten(p) for p in powers])
         self.thresholds.y = np.array([[heights[0]] * 2, [heights[1]] * 2])
-        _put_ticks(self.axis_right, heights, [f"ε {eps:.2g}", f"ε² {eps**2:.2g}"])
+        put_ticks(self.axis_right, heights, [f"ε {eps:.2g}", f"ε² {eps**2:.2g}"])
 
     def set_windows(self, windows: Sequence[Window]) -> None:
         """Shade critical windows."""
@@ -219,11 +219,11 @@ class CurveMarks:
 
     def _tick(self) -> None:
         ticks = self._axis.ticks(8)
-        _put_ticks(self.axis_x, [x for x, _ in ticks], [label for _, label in ticks])
-        self.axis_x.label = f"← noise{_GAP}{CLOCK_NAMES[self._axis.clock]}{_GAP}data →"
+        put_ticks(self.axis_x, [x for x, _ in ticks], [label for _, label in ticks])
+        self.axis_x.label = f"← noise{GAP}{CLOCK_NAMES[self._axis.clock]}{GAP}data →"
 
 
-def _put_ticks(axis: Any, places: Sequence[float], labels: Sequence[str]) -> None:
+def put_ticks(axis: Any, places: Sequence[float], labels: Sequence[str]) -> None:
     """Puts labelled ticks on an axis."""
     # bqplot looks a label up by the number as JavaScript prints it; four decimals print alike.
     at = np.round(np.asarray(places, dtype=float), 4)

@@ -1,4 +1,4 @@
-"""What the page has to know about `SeparationCurves`: its type, its greys, and where lines may break."""
+"""What the page has to know about the pictures of curves: their type, their greys, and where lines may break."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ._static_hider import StaticHider
 
 
 class CurvesStyle(StaticHider):
-    """The hidden part of `SeparationCurves` in the page.
+    """The hidden part of the pictures of curves in the page.
 
     bqplot has no settings for the type of axis labels, and its greys do not know JupyterLab's dark
     theme; JupyterLab gives every line of an HTML widget the height of a button. Colours are the page's
@@ -22,6 +22,13 @@ class CurvesStyle(StaticHider):
       font-size: 12px !important; fill: var(--critwin-text) !important; opacity: 0.8;
     }
     .critwin-curves .bqplot .axis .tick text { font-size: 11px !important; }
+    .critwin-curves .bqplot .label { fill: var(--critwin-text) !important; font-size: 11px !important; }
+    .critwin-curves-legend { display: flex; flex-wrap: wrap; gap: 0 18px; font-size: 12px; line-height: 1.5; }
+    .critwin-curves-ends {
+      display: flex; justify-content: space-between; gap: 8px; font-size: 12px; line-height: 1.3; opacity: 0.85;
+      text-align: center;
+    }
+    .critwin-curves-ends span:first-child, .critwin-curves-ends span:last-child { white-space: nowrap; }
     .critwin-curves .widget-html-content { line-height: 1.45; }
     .critwin-curves .widget-toggle-button { height: auto; min-height: 28px; line-height: 1.3; white-space: normal; }
     .critwin-curves .widget-toggle-button.mod-active { font-weight: 600; }

@@ -8,7 +8,7 @@ spherical `(K,)` and none, diag `(K, d)` and none, tied `(d,)` and `(d, d)`, ful
 
 import numpy as np
 
-from .._validation import finite_array
+from .._validation import finite_array, owned
 
 COVARIANCE_TYPES = ("spherical", "diag", "tied", "full")
 _NDIM = {"spherical": 1, "diag": 2, "tied": 2, "full": 3}
@@ -47,8 +47,9 @@ def decompose(covariances, covariance_type: str, count: int, dim: int):
             raise ValueError(
                 f"covariances must be positive variances, but covariances{list(where)} is {float(array[where])!r}"
             )
-        return array, array.copy(), None
-    return array, *_eigh(array)
+        array = owned(array, covariances)
+        return array, array, None
+    return owned(array, covariances), *_eigh(array)
 
 
 def _eigh(array: np.ndarray):
@@ -73,6 +74,13 @@ def _eigh(array: np.ndarray):
 
 def _name(array: np.ndarray, k: int) -> str:
     return f"[{k}]" if array.ndim == 3 else ""
+
+
+def condition_number(eigenvalues: np.ndarray) -> float:
+    """Return the largest ratio of eigenvalues within one covariance."""
+    if eigenvalues.ndim == 1:
+        return float(eigenvalues.max() / eigenvalues.min())
+    return float((eigenvalues.max(-1) / eigenvalues.min(-1)).max())
 
 
 def shift(covariances, covariance_type: str, scale, variance, dim: int):

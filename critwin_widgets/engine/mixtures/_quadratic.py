@@ -1,102 +1,79 @@
-"""Quadratic forms of the four covariance types, in the eigenbasis, for traced arrays.
+"""Log-densities and scores of blocks of components, for traced rows of points.
 
-Squared distances of close components are expanded, `|x|^2 - 2<x, m> + |m|^2`, one matrix product.
-Far apart they are sums of squared differences: in float32 the expansion loses a digit of the
-log-density for every factor of ten in the squared distance, and all of them at 1e4 deviations.
+A block is a group of components around a centre (see `_groups.py`), and `g` are points less that
+centre. With the weakest precision `B` of the mixture as common part,
+
+    ln p_k = common + inner_k,  common = -g^T B g / 2 - ln det(2 pi B^{-1}) / 2,
+    inner_k = <g, P_k d_k> - g^T (P_k - B) g / 2 - d_k^T P_k d_k / 2 - ln det(B P_k^{-1}) / 2
+
+where `P_k` is the precision of component k and `d_k` its mean less the centre. The posterior needs
+only `inner`, so what all components share, however large far out, costs it no digits.
 """
 
-import jax
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax.numpy as jnp
 
-NEAR = 1e3
-"""Largest squared distance of a component from the centre, in variances, that is expanded."""
+LOG_2PI = 1.8378770664093453
 
 
-def is_near(means, covariance_type: str, eigenvalues, eigenvectors) -> bool:
-    """Tell whether expanded squared distances keep float32 log-densities within about 1e-4."""
-    if covariance_type == "spherical":
-        return float((means**2).sum(-1).max() / eigenvalues.min()) <= NEAR
-    if covariance_type == "tied":
-        return float(((means @ eigenvectors) ** 2 / eigenvalues).sum(-1).max()) <= NEAR
-    return False
+class Terms(NamedTuple):
+    """Log-densities of a block: `inner` `(B, p)` and `common` `(B,)`; `pull` sums weighted scores.
+
+    `pull(e)` returns `sum_k e_k grad ln p_k`, `(B, d)`, for any weights `(B, p)`.
+    """
+
+    inner: jnp.ndarray
+    common: jnp.ndarray
+    pull: Callable
 
 
-def squared_distances(y, means, covariance_type: str, eigenvalues, eigenvectors, near: bool):
-    """Return `(y - m_k)^T C_k^{-1} (y - m_k)` for all components, shape `(..., K)`."""
-    if covariance_type == "spherical":
-        return _sums(y, means, near) / eigenvalues
-    if covariance_type == "diag":
-        per_component = jax.lax.map(lambda mv: jnp.sum((y - mv[0]) ** 2 / mv[1], axis=-1), (means, eigenvalues))
-        return jnp.moveaxis(per_component, 0, -1)
-    if covariance_type == "tied":
-        scale = eigenvectors / jnp.sqrt(eigenvalues)
-        return _sums(y @ scale, means @ scale, near)
-    per_component = jax.lax.map(
-        lambda mve: jnp.sum(((y - mve[0]) @ mve[2]) ** 2 / mve[1], axis=-1), (means, eigenvalues, eigenvectors)
-    )
-    return jnp.moveaxis(per_component, 0, -1)
+def spherical_terms(g, deltas, variances, weakest) -> Terms:
+    """Return the terms of components with variances `(p,)`, the largest of the mixture `weakest`."""
+    rates, base, dim = 1.0 / variances, 1.0 / weakest, g.shape[-1]
+    pulls = deltas * rates[:, None]
+    squared = jnp.sum(g * g, -1)
+    constant = -0.5 * (rates * jnp.sum(deltas * deltas, -1) + dim * jnp.log(variances * base))
+    inner = g @ pulls.T + constant - 0.5 * squared[:, None] * (rates - base)
+    common = -0.5 * (squared * base + dim * (LOG_2PI + jnp.log(weakest)))
+    return Terms(inner, common, lambda e: e @ pulls - (e @ rates)[:, None] * g)
 
 
-def _sums(y, means, near: bool):
-    if near:
-        expanded = jnp.sum(y**2, -1, keepdims=True) - 2 * (y @ means.T) + jnp.sum(means**2, -1)
-        return jnp.maximum(expanded, 0.0)
-    return jnp.moveaxis(jax.lax.map(lambda mean: jnp.sum((y - mean) ** 2, axis=-1), means), 0, -1)
+def diagonal_terms(g, deltas, variances, weakest) -> Terms:
+    """Return the terms of components with variances `(p, d)`, the largest along each axis `weakest` `(d,)`."""
+    rates, base = 1.0 / variances, 1.0 / weakest
+    pulls, squares = deltas * rates, g * g
+    constant = -0.5 * jnp.sum(pulls * deltas + jnp.log(variances * base), -1)
+    inner = g @ pulls.T - 0.5 * (squares @ (rates - base).T) + constant
+    common = -0.5 * (squares @ base + jnp.sum(LOG_2PI + jnp.log(weakest)))
+    return Terms(inner, common, lambda e: e @ pulls - (e @ rates) * g)
 
 
-def log_normalisers(covariance_type: str, eigenvalues, dim: int):
-    """Return `-(d ln 2 pi + ln det C_k) / 2`, shape `(K,)` (a scalar for tied)."""
-    logs = jnp.log(eigenvalues)
-    determinant = dim * logs if covariance_type == "spherical" else jnp.sum(logs, axis=-1)
-    return -0.5 * (dim * jnp.log(2 * jnp.pi) + determinant)
+def whitened_terms(z, deltas, log_determinant) -> Terms:
+    """Return the terms of components with one covariance, in coordinates where it is the identity."""
+    inner = z @ deltas.T - 0.5 * jnp.sum(deltas * deltas, -1)
+    common = -0.5 * (jnp.sum(z * z, -1) + z.shape[-1] * LOG_2PI + log_determinant)
+    return Terms(inner, common, lambda e: e @ deltas - jnp.sum(e, -1, keepdims=True) * z)
 
 
-def pull(y, posterior, means, covariance_type: str, eigenvalues, eigenvectors):
-    """Return the score `sum_k r_k C_k^{-1} (m_k - y)`, same shape as `y`."""
-    if covariance_type == "spherical":
-        rates = posterior / eigenvalues
-        return rates @ means - rates.sum(-1, keepdims=True) * y
-    if covariance_type == "diag":
-        return posterior @ (means / eigenvalues) - (posterior @ (1.0 / eigenvalues)) * y
-    if covariance_type == "tied":
-        return ((posterior @ means - y) @ eigenvectors / eigenvalues) @ eigenvectors.T
+def full_terms(g, eigenvalues, eigenvectors, by_precision: bool) -> Terms:
+    """Return the terms of one component with its own covariance, `p = 1`, centred on its mean.
 
-    def add(total, component):
-        weight, mean, values, vectors = component
-        return total + weight[..., None] * (((mean - y) @ vectors / values) @ vectors.T), None
-
-    start = jnp.zeros(y.shape, jnp.result_type(y, means, posterior))
-    return jax.lax.scan(add, start, (jnp.moveaxis(posterior, -1, 0), means, eigenvalues, eigenvectors))[0]
-
-
-def transform_noise(noise, which, covariance_type: str, eigenvalues, eigenvectors):
-    """Return standard normal `noise` `(n, d)` scaled to the covariance of component `which` `(n,)`."""
-    if covariance_type in ("spherical", "diag"):
-        return transform(noise, which, covariance_type, jnp.sqrt(eigenvalues), eigenvectors)
-    if covariance_type == "tied":
-        return (noise * jnp.sqrt(eigenvalues)) @ eigenvectors.T
-    # Noise is as good in the eigenbasis as out of it: one rotation fewer.
-    return _each(
-        lambda values, vectors: (noise * jnp.sqrt(values)) @ vectors.T, noise, which, eigenvalues, eigenvectors
-    )
-
-
-def transform(x, which, covariance_type: str, values, eigenvectors):
-    """Return `U diag(values) U^T x` of component `which` `(n,)` for every row of `x` `(n, d)`."""
-    if covariance_type == "spherical":
-        return x * jnp.asarray(values)[which][:, None]
-    if covariance_type == "diag":
-        return x * jnp.asarray(values)[which]
-    if covariance_type == "tied":
-        return ((x @ eigenvectors) * values) @ eigenvectors.T
-    return _each(lambda value, vectors: ((x @ vectors) * value) @ vectors.T, x, which, values, eigenvectors)
-
-
-def _each(row, x, which, values, vectors):
-    def place(total, component):
-        k, value, basis = component
-        # One component at a time: gathering a (d, d) matrix per sample would need n d^2 memory.
-        return jnp.where((which == k)[:, None], row(value, basis), total), None
-
-    count = values.shape[0]
-    return jax.lax.scan(place, jnp.zeros_like(x), (jnp.arange(count), values, vectors))[0]
+    Args:
+        g: points less the mean, `(B, d)`.
+        eigenvalues, eigenvectors: of its covariance, `(d,)` and `(d, d)`.
+        by_precision: one matrix product with the precision serves density and score; its rounding
+            error grows with the condition number instead of the root of it.
+    """
+    normaliser = -0.5 * jnp.sum(LOG_2PI + jnp.log(eigenvalues))
+    if by_precision:
+        pulled = g @ ((eigenvectors / eigenvalues) @ eigenvectors.T)
+        squared = jnp.sum(g * pulled, -1, keepdims=True)
+        pull = lambda e: -e * pulled  # noqa: E731
+    else:
+        whitener = eigenvectors / jnp.sqrt(eigenvalues)
+        z = g @ whitener
+        squared = jnp.sum(z * z, -1, keepdims=True)
+        pull = lambda e: -(e * z) @ whitener.T  # noqa: E731
+    return Terms(normaliser - 0.5 * squared, jnp.zeros_like(squared[:, 0]), pull)

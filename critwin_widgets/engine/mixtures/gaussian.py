@@ -6,15 +6,19 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.scipy.special as jsp
 import numpy as np
+from jax.core import Tracer
 
 from .._types import Array, Features, Subset
-from .._validation import check_choice, check_count, check_times, check_weights, finite_array
+from .._validation import check_choice, check_count, check_times, check_weights, finite_array, owned
 from ..processes import noise_variance, signal
-from ._covariance import COVARIANCE_TYPES, decompose, shift
+from . import _densities as densities
+from ._choice import choose_many
+from ._covariance import COVARIANCE_TYPES, condition_number, decompose, shift
+from ._groups import group
 from ._metadata import check_features, check_image_shape, check_labels
-from ._quadratic import is_near, log_normalisers, pull, squared_distances, transform, transform_noise
+from ._pairs import Pair, as_points, less_centre, split
+from ._transform import transform, transform_noise
 from .mixture import Mixture
 
 
@@ -45,11 +49,12 @@ class GaussianMixture(Mixture):
     eigenvectors: Array | None
     centre: Array
     offsets: Array
+    groups: Array
     covariance_type: str = eqx.field(static=True)
     labels: tuple[str, ...] = eqx.field(static=True)
     feature_values: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True)
     image_shape: tuple[int, ...] | None = eqx.field(static=True)
-    near: bool = eqx.field(static=True)
+    well_conditioned: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -62,19 +67,25 @@ class GaussianMixture(Mixture):
         image_shape: Sequence[int] | None = None,
     ):
         array = finite_array("means", means, (1, 2))
+        # Nobody can write to it: everything below is derived from it.
+        array = owned(array, means)
         self.means = array[:, None] if array.ndim == 1 else array
         count, dim = self.means.shape
         if count == 0 or dim == 0:
             raise ValueError(f"means must hold at least one component and one dimension, not shape {array.shape}")
         self.covariance_type = check_choice("covariance_type", covariance_type, COVARIANCE_TYPES)
         self.covariances, self.eigenvalues, self.eigenvectors = decompose(covariances, covariance_type, count, dim)
-        self.weights = check_weights(weights, count)
-        self.centre = np.asarray(self.weights @ self.means)
+        self.weights = owned(check_weights(weights, count), weights)
+        self.centre = owned(self.weights @ self.means, None)
         # Kept in float64 from here on: formed inside a float32 computation, these differences
         # would lose a far mixture's digits.
-        self.offsets = self.means - self.centre
-        # Noise only brings components closer, so this holds for all later times.
-        self.near = is_near(self.offsets, covariance_type, self.eigenvalues, self.eigenvectors)
+        self.offsets = owned(self.means - self.centre, None)
+        # Noise only brings components closer and covariances nearer to the identity, so both serve
+        # all later times.
+        self.groups = group(np.asarray(self.offsets), covariance_type, np.asarray(self.eigenvalues), self.eigenvectors)
+        self.well_conditioned = covariance_type == "full" and (
+            condition_number(np.asarray(self.eigenvalues)) <= densities.CONDITION_LIMIT
+        )
         self.labels = check_labels(labels, count)
         self.feature_values = check_features(features, count)
         self.image_shape = check_image_shape(image_shape, dim)
@@ -83,6 +94,11 @@ class GaussianMixture(Mixture):
     def dim(self) -> int:
         """Dimension `d` of the data."""
         return self.means.shape[1]
+
+    @property
+    def near(self) -> bool:
+        """Whether all components are close to the mixture's mean, on their own scale."""
+        return self.covariance_type != "full" and self.groups.shape[0] == 1
 
     @property
     def component_means(self) -> np.ndarray:
@@ -149,28 +165,44 @@ class GaussianMixture(Mixture):
         )
 
     def log_prob_components(self, x: Any) -> jax.Array:
-        """Return `ln p^i(x)` of every component, shape `(..., K)` for points of shape `(..., d)`."""
-        return _log_components(self, self._centred(x))
+        """Return `ln p^i(x)` of every component, shape `(..., K)` for points of shape `(..., d)`.
+
+        Raises:
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers.
+        """
+        law, points, shape = self._prepared(x)
+        return densities.log_components(law, points).reshape(*shape, self.n_components)
 
     def log_prob(self, x: Any, subset: Subset | None = None) -> jax.Array:
         """Return `ln p(x)`, or `ln p^S(x)` for a subset, shape `(...)` for points of shape `(..., d)`.
 
         Raises:
-            ValueError: the last axis of `x` is not `d`, or the subset is empty or unknown.
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers, or the
+                subset is empty or unknown.
         """
-        return _log_prob(self, self._centred(x), self._log_weights(subset))
+        weights = self._log_weights(subset)
+        law, points, shape = self._prepared(x)
+        return densities.log_prob(law, points, weights).reshape(shape)
 
     def score(self, x: Any, subset: Subset | None = None) -> jax.Array:
         """Return the score `grad ln p(x)` (of `p^S` for a subset), same shape as `x`.
 
         Raises:
-            ValueError: the last axis of `x` is not `d`, or the subset is empty or unknown.
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers, or the
+                subset is empty or unknown.
         """
-        return _score(self, self._centred(x), self._log_weights(subset))
+        weights = self._log_weights(subset)
+        law, points, shape = self._prepared(x)
+        return densities.score(law, points, weights).reshape(*shape, self.dim)
 
     def posterior(self, x: Any) -> jax.Array:
-        """Return `P(component | x)`, shape `(..., K)`, for points of shape `(..., d)`."""
-        return jax.nn.softmax(self.log_prob_components(x) + self._log_weights(None), axis=-1)
+        """Return `P(component | x)`, shape `(..., K)`, for points of shape `(..., d)`.
+
+        Raises:
+            ValueError: the last axis of `x` is not `d`, or `x` does not hold real numbers.
+        """
+        law, points, shape = self._prepared(x)
+        return densities.posterior(law, points, self._log_weights(None)).reshape(*shape, self.n_components)
 
     def sample(self, key: jax.Array | int, n: int, subset: Subset | None = None, *, return_components: bool = False):
         """Draw `n` points from `p` (or `p^S`), shape `(n, d)`; the same key gives the same points.
@@ -182,7 +214,8 @@ class GaussianMixture(Mixture):
             return_components: also return the component index of each point, shape `(n,)`.
         """
         check_count("n", n)
-        return _sample(self, as_key(key), n, self._log_weights(subset), return_components)
+        parts = (self.means, self.eigenvalues, self.eigenvectors)
+        return _sample(parts, self.covariance_type, as_key(key), n, self._log_weights(subset), return_components)
 
     def denoise_components(self, key: jax.Array | int, y: Any, which: Any, t: float) -> jax.Array:
         """Draw `X ~ N(m, C)`, the posterior of component `which` given `Y_t = y`, one per row `(n, d)`.
@@ -195,18 +228,29 @@ class GaussianMixture(Mixture):
             y: noised points, `(n, d)`.
             which: component of each row, `(n,)`.
             t: OU time of the noise in `y`.
-        """
-        time = float(check_times(t))
-        a, s2 = float(signal(time)), float(noise_variance(time))
-        points = y if isinstance(y, jax.Array) else np.asarray(y, dtype=np.float64)
-        return _denoise(self, as_key(key), points - a * self.centre, jnp.asarray(which), a, s2)
 
-    def _centred(self, x: Any):
-        points = x if isinstance(x, jax.Array) else np.asarray(x, dtype=np.float64)
-        if points.ndim == 0 or points.shape[-1] != self.dim:
-            raise ValueError(f"x must have a last axis of length {self.dim}, not shape {points.shape}")
-        # Subtracting in float64 on the host keeps a large common offset out of float32.
-        return points - self.centre
+        Raises:
+            ValueError: shapes that do not fit, components that do not exist, or a negative time.
+        """
+        # An array in any case: a Python number would compile anew at every time.
+        time = t if isinstance(t, jax.Array) else np.asarray(float(check_times(t)))
+        a, s2 = signal(time), noise_variance(time)
+        points = as_points(y, self.dim, "y")
+        if points.ndim != 2:
+            raise ValueError(f"y must have shape (n, {self.dim}), not {points.shape}")
+        chosen = _check_which(which, len(points), self.n_components)
+        shift = a * self.centre
+        centred = less_centre(points, shift, near=False)
+        at, centre = (Pair(points), split(shift)) if centred is None else (centred, None)
+        parts = (self.means, self.eigenvalues, self.eigenvectors)
+        return _denoise(parts, self.covariance_type, as_key(key), at, centre, split(a * self.offsets), chosen, a, s2)
+
+    def _prepared(self, x: Any) -> tuple[densities.Law, Pair, tuple[int, ...]]:
+        points = as_points(x, self.dim)
+        shape, rows = points.shape[:-1], points.reshape(-1, self.dim)
+        centred = less_centre(rows, self.centre, self.near)
+        law = densities.law_of(self, centred is not None)
+        return law, Pair(rows) if centred is None else centred, shape
 
     def _log_weights(self, subset: Subset | None) -> np.ndarray | jax.Array:
         if subset is None:
@@ -233,42 +277,37 @@ def as_key(key: jax.Array | int) -> jax.Array:
     return jax.random.key(int(key))
 
 
-@eqx.filter_jit
-def _log_components(mixture: GaussianMixture, y):
-    squared = squared_distances(
-        y, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors, mixture.near
-    )
-    return log_normalisers(mixture.covariance_type, mixture.eigenvalues, mixture.dim) - 0.5 * squared
+def _check_which(which: Any, rows: int, count: int):
+    if isinstance(which, Tracer):
+        return which
+    chosen = np.asarray(which)
+    if chosen.shape != (rows,):
+        raise ValueError(f"which must have one component per row of y ({rows}), not shape {chosen.shape}")
+    if not np.issubdtype(chosen.dtype, np.integer):
+        raise ValueError(f"which must hold component indices, not {chosen.dtype}")
+    if ((chosen < 0) | (chosen >= count)).any():
+        wrong = int(chosen[(chosen < 0) | (chosen >= count)][0])
+        raise ValueError(f"which has the index {wrong}, but components run from 0 to {count - 1}")
+    return chosen
 
 
 @eqx.filter_jit
-def _log_prob(mixture: GaussianMixture, y, log_weights):
-    return jsp.logsumexp(_log_components(mixture, y) + log_weights, axis=-1)
-
-
-@eqx.filter_jit
-def _score(mixture: GaussianMixture, y, log_weights):
-    posterior = jax.nn.softmax(_log_components(mixture, y) + log_weights, axis=-1)
-    return pull(y, posterior, mixture.offsets, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
-
-
-@eqx.filter_jit
-def _sample(mixture: GaussianMixture, key, n, log_weights, return_components):
+def _sample(parts, kind: str, key, n: int, log_weights, return_components: bool):
+    means, values, vectors = parts
     which_key, noise_key = jax.random.split(key)
-    which = jax.random.categorical(which_key, jnp.asarray(log_weights), shape=(n,))
-    noise = jax.random.normal(noise_key, (n, mixture.dim))
-    spread = transform_noise(noise, which, mixture.covariance_type, mixture.eigenvalues, mixture.eigenvectors)
-    points = jnp.asarray(mixture.means)[which] + spread
+    which = choose_many(which_key, jnp.asarray(log_weights), n)
+    noise = jax.random.normal(noise_key, (n, means.shape[1]))
+    points = jnp.asarray(means)[which] + transform_noise(noise, which, kind, values, vectors)
     return (points, which) if return_components else points
 
 
 @eqx.filter_jit
-def _denoise(mixture: GaussianMixture, key, y, which, a, s2):
-    values, vectors = jnp.asarray(mixture.eigenvalues), mixture.eigenvectors
-    kind = mixture.covariance_type
-    gap = y - a * jnp.asarray(mixture.offsets)[which]
-    gain = a * values / (a**2 * values + s2)
-    pulled = transform(gap, which, kind, gain, vectors)
-    noise = jax.random.normal(key, y.shape)
+def _denoise(parts, kind: str, key, at: Pair, centre: Pair | None, offsets: Pair, which, a, s2):
+    means, values, vectors = parts
+    values = jnp.asarray(values)
+    at = at if centre is None else at.shifted(centre)
+    gap = at.less(offsets.rows(which))
+    pulled = transform(gap, which, kind, a * values / (a**2 * values + s2), vectors)
+    noise = jax.random.normal(key, gap.shape, gap.dtype)
     spread = transform_noise(noise, which, kind, values * s2 / (a**2 * values + s2), vectors)
-    return jnp.asarray(mixture.means)[which] + pulled + spread
+    return jnp.asarray(means)[which] + pulled + spread

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._devices import spread
 from .._memory import check_memory
 from .._types import Curves, PairCurves, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture, Mixture
@@ -148,14 +149,14 @@ def draw_noise(draws: Draws, key) -> tuple:
     if draws.kind == "stored":
         return ()
     if draws.kind == "shared":
-        return (jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])),)
+        return (spread(jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])), 1),)
     shape = draws.per_time[0].shape[1:]
-    z = jax.random.normal(key, (shape[0], draws.n, shape[1]))
+    z = spread(jax.random.normal(key, (shape[0], draws.n, shape[1])), 1)
     if draws.kind == "full":
         return (z,)
     spare = draws.fixed[2]
     radius = 2.0 * jax.random.gamma(jax.random.fold_in(key, 1), jnp.maximum(spare, 1e-3) / 2, (shape[0], draws.n))
-    return z, jnp.where(spare > 0, radius, 0.0)
+    return z, spread(jnp.where(spare > 0, radius, 0.0), 1)
 
 
 def _differences(draws: Draws, noise, now):

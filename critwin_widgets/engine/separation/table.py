@@ -24,7 +24,7 @@ class PairTable:
         times: OU times, `(T,)`.
         kind: "exact" (Gaussians of one covariance), "bhattacharyya" (other Gaussians) or "concave"
             (strongly log-concave components).
-        entries: `Delta_t` when exact, `ln BC` of other Gaussians, `(T, K, K)`; unused when concave.
+        entries: `Delta_t` when exact, `ln BC` of other Gaussians, `gap_ij / s_i` when concave, `(T, K, K)`.
         log_low, log_high: bounds of the unweighted `ln O(p_t^i, p_t^j)`, `(T, K, K)`.
     """
 
@@ -48,8 +48,7 @@ class PairTable:
             "use fewer components or times, or mixture_tree, which takes large spherical mixtures time by time",
         )
         if not isinstance(mixture, GaussianMixture):
-            low, high = concave.log_overlap_bounds(mixture, times)
-            return PairTable(times, "concave", high, low, high)
+            return PairTable(times, "concave", *concave.log_overlap_bounds(mixture, times))
         if pairs.same_covariance(mixture):
             upper = pairs.mahalanobis_of_pairs(mixture, times)
             logs = pairs.mirrored(np.log(2.0) + special.log_ndtr(-upper / 2), count)
@@ -79,7 +78,9 @@ class PairTable:
         if self.exact:
             low = high = pairs.log_weighted_overlap(self.entries[block], log_a, log_b)
         elif self.kind == "concave":
-            low, high = concave.weighted_bracket(self.log_low[block], self.log_high[block], log_a, log_b)
+            back = np.swapaxes(self.entries, 1, 2)[block]
+            bounds = self.log_low[block], self.log_high[block]
+            low, high = concave.weighted_bracket(self.entries[block], back, bounds, log_a, log_b)
         else:
             low, high = pairs.bhattacharyya_bracket(self.entries[block], log_a, log_b)
         convex = np.asarray(special.logsumexp(log_a + log_b + self.log_low[block], axis=(1, 2)))
