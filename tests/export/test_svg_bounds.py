@@ -87,7 +87,7 @@ def test_the_rivals_are_those_of_the_mixture(data):
 
 
 def test_many_dimensions_leave_out_only_the_symmetry():
-    wide = GaussianMixture(np.eye(2, 600), np.linspace([1.0] * 600, [2.0] * 600, 2), None, "diag")
+    wide = GaussianMixture(np.eye(2, 600), np.linspace([1.0, 3.0], [2.0, 1.0], 600).T, None, "diag")
     assert [mark.name for mark in rival_marks(wide)] == ["speciation"]
 
 
