@@ -156,8 +156,9 @@ def compare_windows(
     """
     first, second = mixture.indices(init, "init"), mixture.indices(target, "target")
     check_inside(mixture, first, second, "init", "target")
-    options: dict = {"method": method, "n": n, "seed": seed}
     level = check_eps(eps)
+    _check_options(method, n)
+    options: dict = {"method": method, "n": n, "seed": seed}
     return WindowComparison(
         end=end_time(mixture, first, second, level, **options),
         start=start_time(mixture, second, level, **options),
