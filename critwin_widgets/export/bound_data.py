@@ -12,7 +12,7 @@ import numpy as np
 
 from ..theory import Time, end_time, measured_distance, sharp_bound, start_time, theorem_bound
 from ..theory._labels import subset_label
-from ..theory.times import time_grid
+from ..theory.times import ALWAYS_WITHIN, time_grid
 from ._axis import Axis
 from .rival_marks import Mark, rival_marks
 
@@ -107,7 +107,7 @@ class BoundData:
             Mark("T_end", "end time", self.t_end, "from here on the start can no longer be told from the target"),
             Mark("T_start", "start time", self.t_start, "up to here the target is told apart from the rest"),
         ]
-        kept = [mark for mark in (*own, *self.rivals) if mark.time.exists and np.isfinite(mark.time.value)]
+        kept = [mark for mark in (*own, *self.rivals) if mark.time.exists and mark.time.status != ALWAYS_WITHIN]
         return [mark for mark in kept if mark.time.value <= self.times[-1]]
 
     def at(self, name: str, t: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from critwin_widgets.engine import GaussianMixture
 from critwin_widgets.export.bound_data import at_eps, bound_data, measuring
 from critwin_widgets.export.bound_words import COLUMNS, best_time, bound_rows, bound_table, bound_words, told
 from critwin_widgets.export.colours import PAPER, contrast
-from critwin_widgets.export.rival_marks import Mark, rival_marks
+from critwin_widgets.export.rival_marks import Mark
 from critwin_widgets.export.svg_bounds import STROKES, bound_inks, bounds_svg, flag_rows
 from critwin_widgets.theory import Time, end_time, measured_distance, sharp_bound, start_time, theorem_bound
 
@@ -86,9 +86,14 @@ def test_the_rivals_are_those_of_the_mixture(data):
     assert all(mark.time.value <= data.times[-1] for mark in data.marks())
 
 
-def test_many_dimensions_leave_out_only_the_symmetry():
-    wide = GaussianMixture(np.eye(2, 600), np.linspace([1.0, 3.0], [2.0, 1.0], 600).T, None, "diag")
-    assert [mark.name for mark in rival_marks(wide)] == ["speciation"]
+def test_starting_in_the_whole_target_leaves_the_one_wall_that_there_is():
+    far = bound_data(GaussianMixture([[-20.0], [20.0]], [1.0, 1.0]), [0], [0], 0.1)
+    assert [mark.symbol for mark in far.marks()] == ["T_start", "speciation", "symmetry"]
+    assert best_time(far) == far.t_start.value
+    done = replace(far, measured=np.full(len(far.measured_times), 1e-300), measured_low=far.measured)
+    assert "At the start time the sharp bound is" in bound_words(done)
+    assert "more than 10,000 times too large" in bound_words(done)
+    assert told(1e-300) == "< 1e−30"
 
 
 def test_the_words_tell_where_the_theorem_speaks(data):
