@@ -35,7 +35,7 @@ def run() -> list[Row]:
             codes[f"{name}, kernels on disk"] = f"{_MIXTURE}cw.enable_compilation_cache({folder!r})\n{call}"
         best = dict.fromkeys(codes, float("inf"))
         # The first round fills the disk and the system's cache of files; it does not count.
-        for repeat in range(4):
+        for repeat in range(3):
             for name, code in codes.items():
                 seconds = _cold(code)
                 if repeat:
