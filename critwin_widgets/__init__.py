@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import datasets as datasets
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
+    from critwin_widgets.adapters import to_sklearn as to_sklearn
+    from critwin_widgets.engine import BudgetWarning as BudgetWarning
     from critwin_widgets.engine import Estimate as Estimate
     from critwin_widgets.engine import ForwardReverse as ForwardReverse
     from critwin_widgets.engine import GaussianMixture as GaussianMixture
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import ReverseError as ReverseError
     from critwin_widgets.engine import Trajectories as Trajectories
     from critwin_widgets.engine import components as components
+    from critwin_widgets.engine import concave_bracket as concave_bracket
     from critwin_widgets.engine import count_compilations as count_compilations
     from critwin_widgets.engine import enable_compilation_cache as enable_compilation_cache
     from critwin_widgets.engine import forward_reverse as forward_reverse
+    from critwin_widgets.engine import log_overlap as log_overlap
     from critwin_widgets.engine import overlap as overlap
     from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
@@ -66,8 +70,10 @@ _HOMES = {
     "adapters": (
         "from_labelled",
         "from_sklearn",
+        "to_sklearn",
     ),
     "engine": (
+        "BudgetWarning",
         "Estimate",
         "ForwardReverse",
         "GaussianMixture",
@@ -75,9 +81,11 @@ _HOMES = {
         "Mixture",
         "ReverseError",
         "Trajectories",
+        "concave_bracket",
         "count_compilations",
         "enable_compilation_cache",
         "forward_reverse",
+        "log_overlap",
         "overlap",
         "reverse_trajectories",
         "total_variation",
@@ -122,6 +130,7 @@ _HOMES = {
 
 __all__ = [
     "BoundCurves",
+    "BudgetWarning",
     "CriticalWindow",
     "Estimate",
     "Explorer",
@@ -141,6 +150,7 @@ __all__ = [
     "collapse_time",
     "compare_windows",
     "components",
+    "concave_bracket",
     "count_compilations",
     "critical_window",
     "datasets",
@@ -152,6 +162,7 @@ __all__ = [
     "from_labelled",
     "from_sklearn",
     "leak",
+    "log_overlap",
     "looseness",
     "lower_time",
     "measured_distance",
@@ -166,6 +177,7 @@ __all__ = [
     "symmetry_breaking_time",
     "theorem_bound",
     "to_html",
+    "to_sklearn",
     "total_variation",
     "transition_matrix",
     "upper_time",

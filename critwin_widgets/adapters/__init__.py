@@ -2,6 +2,6 @@
 
 from .datasets import DataSet, digits, hierarchy, penguins, scenes
 from .labelled import from_labelled
-from .sklearn import from_sklearn
+from .sklearn import from_sklearn, to_sklearn
 
-__all__ = ["DataSet", "digits", "from_labelled", "from_sklearn", "hierarchy", "penguins", "scenes"]
+__all__ = ["DataSet", "digits", "from_labelled", "from_sklearn", "hierarchy", "penguins", "scenes", "to_sklearn"]

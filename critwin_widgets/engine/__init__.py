@@ -3,9 +3,10 @@
 from ._compilation import count_compilations, enable_compilation_cache
 from .mixtures import GaussianMixture, LogConcaveMixture, Mixture
 from .samplers import ForwardReverse, ReverseError, Trajectories, forward_reverse, reverse_trajectories
-from .separation import Estimate, overlap, total_variation
+from .separation import BudgetWarning, Estimate, concave_bracket, log_overlap, overlap, total_variation
 
 __all__ = [
+    "BudgetWarning",
     "Estimate",
     "ForwardReverse",
     "GaussianMixture",
@@ -13,9 +14,11 @@ __all__ = [
     "Mixture",
     "ReverseError",
     "Trajectories",
+    "concave_bracket",
     "count_compilations",
     "enable_compilation_cache",
     "forward_reverse",
+    "log_overlap",
     "overlap",
     "reverse_trajectories",
     "total_variation",

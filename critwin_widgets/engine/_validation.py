@@ -81,9 +81,13 @@ def check_positive(name: str, value: Any, below: float = math.inf) -> float:
 def finite_array(name: str, value: Any, ndim: int | tuple[int, ...]) -> np.ndarray:
     """Return `value` as a float64 array of the given number of axes with finite entries only."""
     try:
-        array = np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    # NumPy would read "1.5" as a number, True as 1, and drop imaginary parts.
+    if given.dtype.kind in "bcOSUmM":
+        raise ValueError(f"{name} must hold real numbers, not {given.dtype}")
+    array = given.astype(np.float64, copy=False)
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if array.ndim not in allowed:
         raise ValueError(f"{name} must have {' or '.join(map(str, allowed))} axes, not shape {array.shape}")
@@ -100,6 +104,13 @@ def check_points(x: Any, dim: int, name: str = "x") -> np.ndarray | jax.Array:
     if points.ndim == 0 or points.shape[-1] != dim:
         raise ValueError(f"{name} must have a last axis of length {dim}, not shape {points.shape}")
     return points
+
+
+def owned(array: np.ndarray, source: Any) -> np.ndarray:
+    """Return `array` as one that nobody can write to, copied where it may share memory with `source`."""
+    kept = array if array.flags.owndata and array is not source else array.copy()
+    kept.setflags(write=False)
+    return kept
 
 
 def check_weights(weights: Any, count: int) -> np.ndarray:

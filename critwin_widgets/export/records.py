@@ -38,7 +38,7 @@ def tree_record(tree: Any) -> dict[str, Any]:
             "weights": [float(w) for w in mixture.weights],
             "features": {name: [str(v) for v in values] for name, values in dict(mixture.features).items()},
             "dimension": int(mixture.dim),
-            "covariance_type": str(mixture.covariance_type),
+            **_kind(mixture),
         },
         "features": _features(tree),
         "decisions": [_plain(row) for row in tree.table()],
@@ -97,6 +97,13 @@ def read_json(text_or_path: str | Path) -> dict[str, Any]:
     if record["format"] > FORMAT:
         raise ValueError(f"the record has format {record['format']}; this version reads up to {FORMAT}.")
     return record
+
+
+def _kind(mixture: Any) -> dict[str, Any]:
+    """The covariance type of a Gaussian mixture; the kinds of components of any other."""
+    if hasattr(mixture, "covariance_type"):
+        return {"covariance_type": str(mixture.covariance_type)}
+    return {"kinds": [type(component).__name__ for component in mixture.components]}
 
 
 def _software() -> dict[str, str]:

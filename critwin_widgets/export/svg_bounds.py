@@ -107,8 +107,9 @@ def flag_rows(places: Sequence[float], widths: Sequence[float], limit: float) ->
 
     def covers(i: int, j: int) -> bool:
         """Whether the label of i lies across the line of j."""
-        low = places[i] - widths[i] if flipped[i] else places[i]
-        return i != j and low <= places[j] <= low + widths[i] and (places[i] != places[j] or i < j)
+        low, high = (-widths[i], 0.0) if flipped[i] else (0.0, widths[i])
+        away = places[j] - places[i]
+        return i != j and low <= away <= high and (away != 0 or i < j)
 
     for i in reversed(count):
         for j in range(i):  # two labels across each other's lines cannot both be cleared: turn the other one
@@ -116,14 +117,18 @@ def flag_rows(places: Sequence[float], widths: Sequence[float], limit: float) ->
 
     def meets(i: int, j: int) -> bool:
         """Whether a turned label runs into one that is not, between their lines."""
-        return flipped[i] and not flipped[j] and places[j] < places[i] < places[j] + widths[j] + widths[i]
+        if not flipped[i] or flipped[j] or covers(i, j) or covers(j, i):
+            return False
+        return places[j] < places[i] < places[j] + widths[j] + widths[i]
 
     rows = [0] * len(places)
-    for _ in count:  # rows settle after as many rounds as the longest chain of labels
-        for i in count:
-            under = [rows[j] for j in count if covers(i, j) or (i != j and meets(i, j))]
-            rows[i] = max(rows[i], 1 + max(under, default=-1))
-    return [min(row, len(places) - 1) for row in rows], flipped
+    while True:
+        for _ in count:  # rows settle after as many rounds as the longest chain of labels
+            rows = [max([rows[i], *(rows[j] + 1 for j in count if covers(i, j))]) for i in count]
+        clash = next((i for i in count for j in count if rows[i] == rows[j] and meets(i, j)), None)
+        if clash is None:
+            return rows, flipped
+        rows[clash] += 1  # which of the two gives way does not matter
 
 
 def _placed(data: BoundData, marks: list[Mark], clock: str, width: float) -> tuple[Axis, list[tuple[str, int, bool]]]:

@@ -9,62 +9,107 @@ family contains them all.
 import math
 
 import numpy as np
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 
-from .times import crossing
+from ._curves import crossings, heights
 
 _LEVELS = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7])
 """Levels of total variation at which components are merged to propose candidates."""
 
 
 def merge_times(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return when each pair comes within each level of total variation, `(L, K, K)` OU times."""
-    count = overlaps.shape[1]
-    merged = np.zeros((len(levels), count, count))
-    for i in range(count):
-        for j in range(i + 1, count):
-            found = crossing(times, overlaps[:, i, j], 1.0 - levels)
-            merged[:, i, j] = merged[:, j, i] = np.nan_to_num(found, nan=0.0)  # NaN: within it from the start
-    return merged
+    """Return when each pair `i < j` comes within each level of total variation, `(L, P)` OU times."""
+    rows, columns = np.triu_indices(overlaps.shape[1], 1)
+    found = crossings(times, heights(overlaps[:, rows, columns]), 1.0 - levels)
+    return np.nan_to_num(found, nan=0.0).T  # NaN: within it from the start
 
 
 def candidate_sets(times: np.ndarray, overlaps: np.ndarray) -> list[tuple[int, ...]]:
     """Return the candidate subsets with more than one and fewer than all components, sorted."""
     count = overlaps.shape[1]
-    found: set[tuple[int, ...]] = set()
-    if count > 2:
-        for merged in merge_times(times, overlaps, _LEVELS):
-            condensed = squareform(merged, checks=False)
-            for method in ("single", "average", "complete"):
-                found.update(_nodes(hierarchy.linkage(condensed, method), count))
+    if count <= 2:
+        return []
+    merged = np.full((len(_LEVELS), count, count), np.inf)
+    rows, columns = np.triu_indices(count, 1)
+    merged[:, rows, columns] = merged[:, columns, rows] = merge_times(times, overlaps, _LEVELS)
+    nodes = linkage_nodes(merged)
+    _, first = np.unique(np.packbits(nodes, axis=1), axis=0, return_index=True)
+    found = [tuple(np.flatnonzero(node).tolist()) for node in nodes[first]]
     return sorted(found, key=lambda s: (len(s), s))
 
 
-def _nodes(tree: np.ndarray, count: int) -> list[tuple[int, ...]]:
-    members: list[tuple[int, ...]] = [(k,) for k in range(count)]
-    for left, right in tree[:, :2].astype(int):
-        members.append(tuple(sorted(members[left] + members[right])))
-    return [m for m in members[count:] if len(m) < count]
+def linkage_nodes(distances: np.ndarray) -> np.ndarray:
+    """Return the nodes of single, complete and average linkage of several distance matrices at once.
+
+    Args:
+        distances: `(B, K, K)`, symmetric, infinite on the diagonal.
+
+    Returns:
+        Masks of the sets with more than one and fewer than all components, `(3 B (K - 2), K)`.
+    """
+    many, count, _ = distances.shape
+    trees = np.arange(3 * many)
+    now = np.concatenate([distances] * 3)
+    sizes, members = np.ones((3 * many, count)), np.tile(np.eye(count, dtype=bool), (3 * many, 1, 1))
+    found = []
+    for _ in range(count - 2):
+        one, other = np.divmod(now.reshape(len(trees), -1).argmin(1), count)
+        first, second = now[trees, one], now[trees, other]
+        share = (sizes[trees, one] / (sizes[trees, one] + sizes[trees, other]))[2 * many :, None]
+        new = np.concatenate(
+            [
+                np.minimum(first[:many], second[:many]),
+                np.maximum(first[many : 2 * many], second[many : 2 * many]),
+                share * first[2 * many :] + (1 - share) * second[2 * many :],
+            ]
+        )
+        # Infinite where either is joined already, and between the two themselves.
+        new[np.isinf(first) | np.isinf(second)] = np.inf
+        now[trees, one] = now[trees, :, one] = new
+        now[trees, other] = now[trees, :, other] = np.inf
+        sizes[trees, one] += sizes[trees, other]
+        members[trees, one] |= members[trees, other]
+        found.append(members[trees, one])
+    return np.concatenate(found)
 
 
 def laminar(candidates: list[tuple[int, ...]], eps_star: np.ndarray, count: int) -> list[tuple[int, ...]]:
     """Return a laminar family with the root and all singletons, chosen greedily by `eps*`."""
-    chosen: list[frozenset[int]] = [frozenset({k}) for k in range(count)]
+    family: list[tuple[int, ...]] = [(k,) for k in range(count)]
     if count > 1:
-        chosen.append(frozenset(range(count)))
-    for index in np.argsort(eps_star, kind="stable"):
-        subset = frozenset(candidates[index])
-        if all(subset <= other or other <= subset or not subset & other for other in chosen):
-            chosen.append(subset)
-    return [tuple(sorted(s)) for s in chosen]
+        family.append(tuple(range(count)))
+    if not candidates:
+        return family
+    masks = np.zeros((len(candidates), count))
+    for m, subset in enumerate(candidates):
+        masks[m, list(subset)] = 1.0
+    shared, size = masks @ masks.T, masks.sum(1)
+    crossing = (shared > 0) & (shared < np.minimum(size[:, None], size))
+    blocked = np.zeros(len(candidates), bool)
+    for index in np.argsort(eps_star, kind="stable").tolist():
+        if not blocked[index]:
+            blocked |= crossing[index]
+            family.append(candidates[index])
+    return family
 
 
 def parents_of(family: list[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[int, ...] | None]:
     """Return each subset's smallest strict superset in a laminar family (`None` for the root)."""
-    sets = {s: frozenset(s) for s in family}
-    by_size = sorted(family, key=len)
-    return {s: next((larger for larger in by_size if sets[s] < sets[larger]), None) for s in family}
+    owner: dict[int, tuple[int, ...]] = {}
+    found: dict[tuple[int, ...], tuple[int, ...] | None] = {}
+    # Largest first: what owns a set's first component when its turn comes is what holds it most closely.
+    for subset in sorted(family, key=len, reverse=True):
+        found[subset] = owner.get(subset[0])
+        owner.update(dict.fromkeys(subset, subset))
+    return found
+
+
+def children_of(parents: dict) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
+    """Return the children of every subset that has any, from `parents_of`, in the order of the latter."""
+    found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for subset, parent in parents.items():
+        if parent is not None:
+            found.setdefault(parent, []).append(subset)
+    return found
 
 
 def preorder(family: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
@@ -93,11 +138,10 @@ def fold(family: list[tuple[int, ...]], half_of, keep: set[tuple[int, ...]]) -> 
     margins of error together. The worst offender is folded first, and its parent's split, which
     now has more ways, is measured anew.
     """
-    family = list(family)
+    parents = parents_of(family)
+    children = children_of(parents)
+    halves: dict[tuple[int, ...], tuple[float, float]] = {s: half_of(s, found) for s, found in children.items()}
     while True:
-        parents = parents_of(family)
-        splits = {s: [c for c in family if parents[c] == s] for s in family if len(s) > 1}
-        halves: dict[tuple[int, ...], tuple[float, float]] = {s: half_of(s, children) for s, children in splits.items()}
         worst, offender = 0.0, None
         for subset, (half, margin) in halves.items():
             parent = parents[subset]
@@ -109,5 +153,10 @@ def fold(family: list[tuple[int, ...]], half_of, keep: set[tuple[int, ...]]) -> 
             if excess >= worst:
                 worst, offender = excess, subset
         if offender is None:
-            return family
-        family.remove(offender)
+            return [s for s in family if s in parents]
+        parent, orphans = parents.pop(offender), children.pop(offender)
+        assert parent is not None, "the root is never folded"
+        del halves[offender]
+        parents.update(dict.fromkeys(orphans, parent))
+        children[parent] = [s for s in children[parent] if s != offender] + orphans
+        halves[parent] = half_of(parent, children[parent])

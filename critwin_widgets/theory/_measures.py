@@ -1,14 +1,32 @@
 """Measuring a family of sub-mixtures: separation curves, `eps*`, decided fractions, returns."""
 
 import dataclasses
+import functools
 import math
+from typing import Any
 
 import numpy as np
-from scipy import special
+import xarray as xr
 
-from ..engine.separation import ESTIMATED, EXACT, Estimate, Survey, subset_weights
-from .features import decided_fraction, falls_to
-from .times import crossing, gap_of
+from ..engine._types import Curves, PerTime, SubsetMasks
+from ..engine.separation import ESTIMATED, EXACT, Estimate, Survey
+from ._curves import crossings, falls, heights, least_level
+from ._family import children_of, parents_of
+from .features import decided_fraction
+
+SIDES = ("value", "low", "high")
+SUFFIXES = {"": "value", "_low": "low", "_high": "high"}
+
+EPS_GRID = np.geomspace(0.005, 0.5, 49)
+"""Levels at which plateaus are tabulated; a set that is a vertex at some of them is never folded."""
+
+
+def masks_of(subsets: list[tuple[int, ...]], count: int) -> SubsetMasks:
+    """Return boolean masks `(K, M)` of subsets of K components."""
+    masks = np.zeros((count, len(subsets)), bool)
+    for m, subset in enumerate(subsets):
+        masks[list(subset), m] = True
+    return masks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,164 +34,231 @@ class Separation:
     """Curves of `M` subsets on the survey's times, `(T, M)` each.
 
     Attributes:
-        overlap: `O(p_t^S, p_t^rest)`.
+        times: OU times, `(T,)`.
+        overlap: `O(p_t^S, p_t^rest)`; zero for the whole mixture.
         within: the largest total variation between two components of S.
         certified_overlap, certified_within: closed-form upper bounds of both.
+        whole: which subset is the whole mixture, if any: nothing lies outside it.
     """
 
+    times: np.ndarray
     overlap: Estimate
     within: Estimate
     certified_overlap: np.ndarray
     certified_within: np.ndarray
+    whole: int | None
+
+    @functools.cached_property
+    def overlap_heights(self) -> dict[str, np.ndarray]:
+        """`heights` of the overlaps, by side."""
+        return _heights({side: getattr(self.overlap, side) for side in SIDES}, self.overlap.method)
+
+    @functools.cached_property
+    def within_heights(self) -> dict[str, np.ndarray]:
+        """`heights` of one minus the distances inside, by side."""
+        return _heights({side: 1.0 - getattr(self.within, side) for side in SIDES}, self.within.method)
+
+    def take(self, columns: list[int]) -> "Separation":
+        """Return the curves of some of the subsets, their heights with them."""
+
+        def some(found: Estimate) -> Estimate:
+            return Estimate(*(getattr(found, side)[:, columns] for side in SIDES), method=found.method)
+
+        whole = columns.index(self.whole) if self.whole in columns else None
+        taken = Separation(
+            self.times,
+            some(self.overlap),
+            some(self.within),
+            self.certified_overlap[:, columns],
+            self.certified_within[:, columns],
+            whole,
+        )
+        for name in ("overlap_heights", "within_heights"):
+            taken.__dict__[name] = {side: found[:, columns] for side, found in getattr(self, name).items()}
+        return taken
+
+
+def _heights(curves: dict[str, np.ndarray], method: str) -> dict[str, np.ndarray]:
+    if method == EXACT:
+        return dict.fromkeys(SIDES, heights(curves["value"]))
+    return {side: heights(curve) for side, curve in curves.items()}
 
 
 def separation(survey: Survey, pairs: Estimate, subsets: list[tuple[int, ...]]) -> Separation:
     """Measure how far each subset is from the rest, and its components from each other."""
-    everything = tuple(range(survey.mixture.n_components))
+    count = survey.mixture.n_components
     shape = (len(survey.times), len(subsets))
-    proper = [m for m, s in enumerate(subsets) if len(s) < len(everything)]
-    sides = {side: np.zeros(shape) for side in ("value", "low", "high")}
+    proper = [m for m, s in enumerate(subsets) if len(s) < count]
+    sides = {side: np.zeros(shape) for side in SIDES}
     certified = np.zeros(shape)
+    method = EXACT
     if proper:
-        a = np.stack([subset_weights(survey.mixture, subsets[m]) for m in proper], axis=1)
-        b = np.stack([subset_weights(survey.mixture, tuple(set(everything) - set(subsets[m]))) for m in proper], axis=1)
-        found, ceiling = survey.overlaps_with_ceiling(a, b)
+        inside = masks_of([subsets[m] for m in proper], count)
+        a, b = (np.where(side, survey.weights[:, None], 0.0) for side in (inside, ~inside))
+        found, ceiling = survey.overlaps_with_ceiling(a / a.sum(0), b / b.sum(0))
         for side, array in sides.items():
             array[:, proper] = getattr(found, side)
         certified[:, proper] = ceiling
-        overlap = Estimate(**sides, method=found.method)
-    else:
-        overlap = Estimate(**sides, method=EXACT)
-    bounds = np.exp(survey.table.log_low)
-    within = Estimate(
-        *(_largest_gap(getattr(pairs, side), subsets) for side in ("value", "high", "low")), method=pairs.method
+        method = found.method
+    value, high, low, proven = _largest_gaps(pairs, np.exp(survey.table.log_low), subsets)
+    whole = next((m for m, s in enumerate(subsets) if len(s) == count), None)
+    return Separation(
+        survey.times,
+        Estimate(sides["value"], sides["low"], sides["high"], method),
+        Estimate(value, low, high, method=pairs.method),
+        certified,
+        high if pairs.method == EXACT else proven,
+        whole,
     )
-    proven = within.high if pairs.method == EXACT else _largest_gap(bounds, subsets)
-    return Separation(overlap, within, certified, proven)
 
 
-def _largest_gap(overlaps: np.ndarray, subsets) -> np.ndarray:
-    return np.stack([1.0 - overlaps[:, s][:, :, s].min(axis=(1, 2)) for s in map(list, subsets)], axis=1)
-
-
-def eps_star(within: np.ndarray, overlap: np.ndarray) -> float:
-    """Return `min_t max(within(t), sqrt(overlap(t)))`, the smallest eps at which S is a vertex.
-
-    `within` falls and `overlap` rises with time; between the two grid points where they cross both
-    are interpolated as in `crossing`.
-    """
-    within = np.minimum.accumulate(within)
-    overlap = np.maximum.accumulate(overlap)
-    ahead = np.sqrt(overlap) >= within
-    if ahead[0] or not ahead.any():
-        return float(max(within[0], math.sqrt(overlap[0])) if ahead[0] else within[-1])
-    right = int(np.argmax(ahead))
-    between = np.linspace(0.0, 1.0, 257)
-    fine = [
-        2 * special.ndtr(-np.exp(np.interp(between, [0, 1], np.log(gap_of(curve[[right - 1, right]])))) / 2)
-        for curve in (1.0 - within, overlap)
-    ]
-    return float(np.maximum(1.0 - fine[0], np.sqrt(fine[1])).min())
+def _largest_gaps(pairs: Estimate, bounds: np.ndarray, subsets: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """Return the largest total variation inside each subset, `(T, M)`, from value, low, high and bounds."""
+    exact = pairs.method == EXACT
+    sides = [pairs.value] if exact else [pairs.value, pairs.low, pairs.high, bounds]
+    times, count = len(pairs.value), pairs.value.shape[1]
+    # Curves of one pair side by side in memory: each subset reads a few long rows.
+    stack = np.ascontiguousarray(np.moveaxis(np.stack(sides), (2, 3), (0, 1))).reshape(count, count, -1)
+    found = np.zeros((len(subsets), stack.shape[-1]))
+    for m, subset in enumerate(subsets):
+        if len(subset) > 1:
+            index = np.asarray(subset)
+            found[m] = 1.0 - stack[index[:, None], index].reshape(-1, stack.shape[-1]).min(0)
+    curves = [side.T for side in np.moveaxis(found.reshape(len(subsets), len(sides), times), 1, 0)]
+    return curves * 4 if exact else curves
 
 
 def eps_stars(measured: Separation) -> tuple[list[Estimate], np.ndarray]:
     """Return `eps*` of every subset with its interval, and the smallest eps proven in closed form."""
-    overlap, within = measured.overlap, measured.within
-    method = EXACT if overlap.method == within.method == EXACT else ESTIMATED
-    count = overlap.value.shape[1]
-    found = [
-        Estimate(
-            eps_star(within.value[:, m], overlap.value[:, m]),
-            eps_star(within.low[:, m], overlap.low[:, m]),
-            eps_star(within.high[:, m], overlap.high[:, m]),
-            method,
-        )
-        for m in range(count)
-    ]
-    proven = np.array(
-        [eps_star(measured.certified_within[:, m], measured.certified_overlap[:, m]) for m in range(count)]
-    )
-    for m in np.flatnonzero(~overlap.value.any(0)):
+    overlap, within = measured.overlap_heights, measured.within_heights
+    exact = measured.overlap.method == measured.within.method == EXACT
+    value = least_level(within["value"], overlap["value"])
+    low, high = (value, value) if exact else (least_level(within[side], overlap[side]) for side in ("low", "high"))
+    proven = least_level(heights(1.0 - measured.certified_within), heights(measured.certified_overlap))
+    method = EXACT if exact else ESTIMATED
+    found = [Estimate(float(x), float(y), float(z), method) for x, y, z in zip(value, low, high, strict=True)]
+    if measured.whole is not None:
         # Nothing lies outside the whole mixture, and late enough its components agree: a vertex at every eps.
-        found[m], proven[m] = Estimate(0.0, 0.0, 0.0, EXACT), 0.0
+        found[measured.whole], proven[measured.whole] = Estimate(0.0, 0.0, 0.0, EXACT), 0.0
     return found, proven
 
 
-@dataclasses.dataclass(frozen=True)
 class Returns:
-    """Return probabilities of subsets inside each of their ancestors.
+    """Return probabilities of subsets inside their ancestors.
 
-    Attributes:
+    Args:
         found: `E[P(S | Y_t, context)]` over draws from S, an `Estimate` with arrays `(T, P)`.
-        column: position of each `(subset, context)` in the arrays.
+        pairs: the `(subset, context)` of each column.
         weights: of the mixture, `(K,)`.
         times: OU times `(T,)`.
     """
 
-    found: Estimate
-    column: dict[tuple[tuple[int, ...], tuple[int, ...]], int]
-    weights: np.ndarray
-    times: np.ndarray
+    def __init__(self, found: Estimate, pairs: list, weights: np.ndarray, times: PerTime):
+        self.found, self.weights, self.times = found, weights, times
+        self.column = {pair: m for m, pair in enumerate(pairs)}
+        self._known: dict = {}
 
-    @staticmethod
-    def of(survey: Survey, family: list[tuple[int, ...]]) -> "Returns":
-        """Measure every subset of a family inside every subset that contains it."""
-        count = survey.mixture.n_components
-        pairs = [(s, c) for s in family for c in family if set(s) < set(c)]
-        masks = {s: np.isin(np.arange(count), s) for s in family}
-        if not pairs:
-            one = np.ones((len(survey.times), 0))
-            return Returns(Estimate(one, one, one, EXACT), {}, survey.weights, survey.times)
-        found = survey.returns(
-            np.stack([masks[s] for s, _ in pairs], axis=1), np.stack([masks[c] for _, c in pairs], axis=1)
-        )
-        return Returns(found, {pair: m for m, pair in enumerate(pairs)}, survey.weights, survey.times)
+    def split(self, subset: tuple[int, ...], children: list[tuple[int, ...]]) -> tuple[Curves, float, float]:
+        """Return the decided fraction of a split, columns value, low and high `(T, 3)`, with `half_of`'s answer."""
+        key = (subset, tuple(sorted(children)))
+        if key not in self._known:
+            self.measure([key])
+        return self._known[key]
 
-    def split(
-        self, subset: tuple[int, ...], children: list[tuple[int, ...]]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the decided fraction of a split, `(value, low, high)` arrays `(T,)`."""
-        columns = [self.column[(child, subset)] for child in children]
-        shares = np.array([self.weights[list(child)].sum() for child in children])
-        value, low, high, _ = decided_fraction(self.found, columns, shares / shares.sum())
-        return value, low, high
+    def measure(self, splits: list[tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]]) -> None:
+        """Measure several splits at once, each a subset and its children, for `split` to look up."""
+        tables = []
+        for subset, children in splits:
+            columns = [self.column[(child, subset)] for child in children]
+            shares = np.array([self.weights[list(child)].sum() for child in children])
+            tables.append(np.stack(decided_fraction(self.found, columns, shares / shares.sum())[:3], axis=1))
+        if splits:
+            self.know(splits, tables)
+
+    def know(self, keys: list, tables: list[Curves]) -> None:
+        """Enter splits, as `measure` names them, with curves that were measured elsewhere, `(T, 3)` each."""
+        halves = falls(self.times, np.concatenate(tables, axis=1), 0.5).reshape(-1, 3).tolist()
+        for key, table, (value, low, high) in zip(keys, tables, halves, strict=True):
+            subset, children = key
+            ends = [abs(x - value) for x in (low, high) if not math.isnan(x)]
+            self._known[subset, tuple(sorted(children))] = (
+                table,
+                value,
+                max(ends, default=0.0) if not math.isnan(value) else 0.0,
+            )
 
     def half_of(self, subset: tuple[int, ...], children: list[tuple[int, ...]]) -> tuple[float, float]:
         """Return the half-way time of a split and its margin of error."""
-        value, low, high = (falls_to(self.times, side, 0.5) for side in self.split(subset, children))
-        ends = [x for x in (low, high) if not math.isnan(x)]
-        return value, max((abs(x - value) for x in ends), default=0.0) if not math.isnan(value) else 0.0
+        return self.split(subset, children)[1:]
 
 
-def plateau_curves(times: np.ndarray, measured: Separation, levels: np.ndarray) -> dict[str, np.ndarray]:
+def pairs_to_measure(family: list[tuple[int, ...]], parents: dict, keep: set[tuple[int, ...]]) -> list:
+    """Return every `(subset, ancestor)` that folding may ask for, and each with the whole mixture.
+
+    A kept set is never folded, so nothing inside it is ever measured against what is around it.
+    """
+    found = {}
+    for subset in family:
+        above, root = parents[subset], None
+        while above is not None:
+            found[subset, above] = None
+            root = above
+            if above in keep:
+                break
+            above = parents[above]
+        while root is not None and parents[root] is not None:
+            root = parents[root]
+        if root is not None:
+            found[subset, root] = None
+    return list(found)
+
+
+def plateau_curves(measured: Separation, levels: np.ndarray) -> dict[str, np.ndarray]:
     """Return `T_start` and `T_end` of every subset at every eps, with limits, `(M, E)` each.
 
     NaN where a subset is never separated; the whole mixture starts at infinity.
     """
-    count = measured.overlap.value.shape[1]
     columns: dict[str, np.ndarray] = {}
     # A larger overlap is reached earlier: limits swap sides for start times. A larger distance
     # within is left later: they do not for end times.
     for name, side in (("t_start", "value"), ("t_start_low", "high"), ("t_start_high", "low")):
-        columns[name] = np.stack(
-            [start_times(times, getattr(measured.overlap, side)[:, m], levels) for m in range(count)]
-        )
+        found = crossings(measured.times, measured.overlap_heights[side], levels**2)
+        if measured.whole is not None:
+            found[measured.whole] = np.inf
+        columns[name] = found
     for name, side in (("t_end", "value"), ("t_end_low", "low"), ("t_end_high", "high")):
-        columns[name] = np.stack([end_times(times, getattr(measured.within, side)[:, m], levels) for m in range(count)])
+        found = crossings(measured.times, measured.within_heights[side], 1.0 - levels)
+        columns[name] = np.nan_to_num(found, nan=0.0, posinf=np.inf)
     missing = np.isnan(columns["t_start_low"]) & ~np.isnan(columns["t_start"])
     columns["t_start_low"][missing] = 0.0
     return columns
 
 
-def start_times(times: np.ndarray, overlap: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return `T_start` at each eps from an overlap curve; infinite for the whole mixture."""
-    if not overlap.any():
-        return np.full(len(levels), np.inf)
-    return crossing(times, overlap, levels**2)
-
-
-def end_times(times: np.ndarray, within: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return `T_end` at each eps from the largest distance inside a subset; 0 for one component."""
-    if not within.any():
-        return np.zeros(len(levels))
-    return np.nan_to_num(crossing(times, 1.0 - within, 1.0 - levels), nan=0.0)
+def tree_curves(measured: Separation, returns: Returns, soft: list[tuple[int, ...]]) -> xr.Dataset:
+    """Return the curves of a soft tree, see `MixtureTree`, from what was measured of its vertices."""
+    data: dict[str, Any] = {}
+    for name in ("overlap", "within"):
+        for suffix, side in SUFFIXES.items():
+            data[name + suffix] = (("vertex", "time"), getattr(getattr(measured, name), side).T)
+    shape = (len(soft), len(measured.times))
+    decided, retention = np.full((3, *shape), np.nan), np.ones((3, *shape))
+    children = children_of(parents_of(soft))
+    for row, subset in enumerate(soft):
+        if subset in children:
+            decided[:, row] = returns.split(subset, children[subset])[0].T
+        if row:
+            column = returns.column[subset, soft[0]]
+            retention[:, row] = [getattr(returns.found, side)[:, column] for side in SUFFIXES.values()]
+    for name, array in (("decided", decided), ("retention", retention)):
+        data |= {name + suffix: (("vertex", "time"), one) for suffix, one in zip(SUFFIXES, array, strict=True)}
+    data |= {name: (("vertex", "eps"), array) for name, array in plateau_curves(measured, EPS_GRID).items()}
+    attrs = {
+        "overlap_method": measured.overlap.method,
+        "within_method": measured.within.method,
+        "decided_method": returns.found.method,
+        "confidence": 0.95,
+        "time_units": "OU time",
+    }
+    return xr.Dataset(
+        data, coords={"vertex": np.arange(len(soft)), "time": measured.times, "eps": EPS_GRID}, attrs=attrs
+    )

@@ -3,12 +3,12 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
-
 from ._labels import added_words
 from .times import Time
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from .tree import MixtureTree
     from .vertex import Vertex
 
@@ -154,8 +154,11 @@ def _time(time: Time) -> dict[str, Any]:
     return dict(zip(("value", "low", "high"), ends, strict=True)) | {"status": time.status, "method": time.method}
 
 
-def graph(tree: "MixtureTree") -> nx.DiGraph:
+def graph(tree: "MixtureTree") -> "nx.DiGraph":
     """Return the strict tree as a directed graph with vertex and window attributes."""
+    # A quarter of a second that a tree without a graph need not wait for.
+    import networkx as nx
+
     found = nx.DiGraph(eps=tree.eps)
     for vertex in tree.nodes:
         found.add_node(

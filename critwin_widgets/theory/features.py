@@ -1,8 +1,7 @@
 """Features and when they are decided: retention, decided fraction, transition matrix."""
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import xarray as xr
 from ..engine._types import TimeLike
 from ..engine._validation import check_count, check_times, near_miss
 from ..engine.mixtures import Mixture
-from ..engine.processes import clock
 from ..engine.separation import Estimate, Survey, draws_per_component
+from ._curves import falls
 
 COMPONENT = "component"
 """Name of the feature that tells every component apart, used when a mixture has none."""
@@ -125,7 +124,12 @@ def curves_of(survey: Survey, features: Mapping[str, Sequence[str]]) -> xr.Datas
     """Return `decision_curves` from a survey that exists already."""
     groups = feature_groups(features)
     found, logs = survey.returns_with_logs(groups, np.ones_like(groups))
-    mass = survey.weights @ groups
+    return curves_from(survey, features, found, logs)
+
+
+def curves_from(survey: Survey, features: Mapping[str, Sequence[str]], found: Estimate, logs: np.ndarray) -> xr.Dataset:
+    """Return `decision_curves` from the returns of `feature_groups` and their logarithms, `(T, G)` each."""
+    mass = survey.weights @ feature_groups(features)
     data = {name: [] for name in ("retention", "decided", "decided_low", "decided_high", "information", "chance")}
     first = 0
     for values in features.values():
@@ -141,22 +145,26 @@ def curves_of(survey: Survey, features: Mapping[str, Sequence[str]]) -> xr.Datas
         gained = logs[:, columns] @ shares + entropy
         data["information"].append(np.clip(gained / entropy, 0.0, 1.0) if entropy > 0 else np.ones(len(gained)))
         data["chance"].append(chance)
-    both = {k: (("feature", "time"), np.array(v)) for k, v in data.items() if k != "chance"}
-    dataset = xr.Dataset(
-        both | {"chance": ("feature", np.array(data["chance"]))},
-        coords={"feature": list(features), "time": survey.times},
-        attrs={"method": found.method, "n": survey.n, "confidence": 0.95, "time_units": "OU time"},
-    )
-    columns = np.array(
-        [half_times(survey.times, *(dataset[k].values[f] for k in _CURVES)) for f in range(len(features))]
-    )
-    for name, column in zip(_TIMES, columns.T, strict=True):
-        dataset[name] = ("feature", column)
-    return dataset
+    return curves_dataset(survey.times, features, data, found.method, survey.n)
 
 
-_CURVES = ("decided", "decided_low", "decided_high")
-_TIMES = ("half_time", "half_low", "half_high", "decision_start", "decision_end")
+def curves_dataset(times, features: Iterable[str], data: dict[str, Any], method: str, n: int) -> xr.Dataset:
+    """Return the dataset of `decision_curves` from one row of each curve per feature, and `chance`."""
+    arrays = {k: np.array(v) for k, v in data.items()}
+    value, low, high = (arrays[name].T for name in ("decided", "decided_low", "decided_high"))
+    read = {
+        "half_time": falls(times, value, 0.5),
+        "half_low": falls(times, low, 0.5),
+        "half_high": falls(times, high, 0.5),
+        "decision_start": falls(times, value, 0.05),
+        "decision_end": falls(times, value, 0.95),
+    }
+    one = {k: ("feature", v) for k, v in (read | {"chance": arrays.pop("chance")}).items()}
+    return xr.Dataset(
+        {k: (("feature", "time"), v) for k, v in arrays.items()} | one,
+        coords={"feature": list(features), "time": times},
+        attrs={"method": method, "n": n, "confidence": 0.95, "time_units": "OU time"},
+    )
 
 
 def decided_fraction(found: Estimate, columns: slice | list[int], shares: np.ndarray):
@@ -177,24 +185,3 @@ def decided_fraction(found: Estimate, columns: slice | list[int], shares: np.nda
     decided, spread = (retention - chance) / (1 - chance), reach / (1 - chance)
     value, low, high = (np.clip(side, 0.0, 1.0) for side in (decided, decided - spread, decided + spread))
     return value, low, high, chance
-
-
-def half_times(times: np.ndarray, decided: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, ...]:
-    """Return the decision time with its limits, and where generation meets D = 0.05 and D = 0.95."""
-    return (
-        falls_to(times, decided, 0.5),
-        falls_to(times, low, 0.5),
-        falls_to(times, high, 0.5),
-        falls_to(times, decided, 0.05),
-        falls_to(times, decided, 0.95),
-    )
-
-
-def falls_to(times: np.ndarray, decided: np.ndarray, level: float) -> float:
-    """Return the OU time at which a curve falling from 1 to 0 crosses `level`; NaN if it does not."""
-    curve = np.minimum.accumulate(decided)
-    if len(times) < 2 or curve[0] < level or curve[-1] > level:
-        return math.nan
-    place = np.log(clock.to_sigma(times) ** 2 + clock.to_sigma(times[1]) ** 2)
-    found = np.exp(np.interp(-level, -curve, place)) - clock.to_sigma(times[1]) ** 2
-    return float(0.5 * np.log1p(max(found, 0.0)))

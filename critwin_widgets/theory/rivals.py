@@ -180,7 +180,12 @@ def rival_times(mixture: Mixture, n_training: int | None = None) -> xr.Dataset:
 
     Raises:
         ValueError: `n_training` is not an integer of at least 2.
+        TypeError: `mixture` is not a mixture.
     """
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, not {type(mixture).__name__}")
+    if n_training is not None:
+        check_count("n_training", n_training, 2)
     found = {"speciation": speciation_time(mixture)}
     if reduced(mixture).dim <= LARGEST:
         found["symmetry breaking"] = symmetry_breaking_time(mixture)

@@ -38,14 +38,17 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
 
     Returns:
         A `Time` with status "reached", "broadens without splitting", "never breaks symmetry" or "never
-        resolved" (Newton's method lost the fixed point); the value of the last two is NaN. It is called "estimated" because the root is numerical: its interval is what an
-        error of 1e-6 in the eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes
-        of the time.
+        resolved" (Newton's method lost the fixed point); the value of the last two is NaN. It is
+        called "estimated" because the root is numerical: its interval is what an error of 1e-6 in the
+        eigenvalue (rounding; 1e-3 for components that are not Gaussian) makes of the time.
 
     Raises:
+        TypeError: `mixture` is not a mixture.
         ValueError: the problem has more than 512 dimensions after reduction (Gaussians of one
             covariance reduce to `K - 1` per distinct eigenvalue).
     """
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, not {type(mixture).__name__}")
     small = reduced(mixture)
     if small.dim > LARGEST:
         raise ValueError(
@@ -54,7 +57,9 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
         )
     narrow, wide = (math.sqrt(x) for x in small.variance_range)
     extent = 2 * float(np.sqrt(np.square(small.component_offsets).sum(-1).max()))
-    grid = clock.from_sigma(np.geomspace(0.02 * min(narrow, 1.0), 20.0 * max(extent, wide, 1.0), _STEPS))[::-1]
+    # Other components tabulate their noised laws anew at every time.
+    steps = _STEPS if isinstance(small, GaussianMixture) else _STEPS // 3
+    grid = clock.from_sigma(np.geomspace(0.02 * min(narrow, 1.0), 6.0 * max(extent, wide, 1.0), steps))[::-1]
     point = np.asarray(small.noised_mean(None, float(grid[0])), np.float64)
     before = float(grid[0])
     for t in grid[1:]:

@@ -9,7 +9,7 @@ from scipy import special
 
 from ..engine.mixtures import Mixture
 from ..engine.processes import clock
-from ..engine.separation import EXACT, Estimate, PairTable
+from ..engine.separation import EXACT, Estimate, pair_gaps
 
 SEPARATED, NEVER_SEPARATED = "separated", "never separated"
 REACHED, ALWAYS_WITHIN, UNBOUNDED = "reached", "always within", "unbounded"
@@ -24,12 +24,14 @@ class Time:
     """An OU time with its interval, how it is known, and what kind of result it is.
 
     Attributes:
-        value, low, high: OU time; all NaN when `status` begins with "never" (there is no such
-            time), infinite when "unbounded".
+        value, low, high: OU time; NaN when `status` begins with "never" (there is no such time; a
+            `high` that is a number is the latest that the interval does not exclude), infinite when
+            "unbounded".
         status: "separated" or "never separated" (start times), "reached" or "always within" (end
             times, 0 for the latter), "unbounded" (the target is the whole mixture), "never half
             decided" (a split's half-way time).
         method: "exact", "certified" or "estimated".
+        complete: false when the seconds allowed were spent before a wanted relative error was reached.
     """
 
     value: float
@@ -37,6 +39,7 @@ class Time:
     high: float
     status: str
     method: str
+    complete: bool = True
 
     @property
     def exists(self) -> bool:
@@ -55,8 +58,8 @@ class Time:
         return f"{self.value:.3f} in [{self.low:.3f}, {self.high:.3f}] ({self.method}{suffix})"
 
 
-def time_grid(mixture: Mixture) -> np.ndarray:
-    """Return OU times `(97,)`, 0 first, then evenly spaced in `ln sigma` over all that happens.
+def time_grid(mixture: Mixture, size: int = GRID_SIZE) -> np.ndarray:
+    """Return `size` OU times after 0, `(size + 1,)`, then evenly spaced in `ln sigma` over all that happens.
 
     From the smallest scale at which a pair's overlap still changes to the largest at which every
     pair is within total variation 0.004.
@@ -65,17 +68,15 @@ def time_grid(mixture: Mixture) -> np.ndarray:
     extent = 2 * np.sqrt(np.square(mixture.component_offsets).sum(-1).max())
     extent = max(extent, 1e-3 * wide, 1e-12)
     coarse = np.geomspace(0.01 * min(narrow, extent), 1e3 * max(extent, wide), 64)
-    table = PairTable.of(mixture, clock.from_sigma(coarse))
-    gap = gap_of(np.exp(table.log_high)).reshape(len(coarse), -1)
-    gap = gap[:, gap.max(0) > 0]
+    gap = pair_gaps(mixture, clock.from_sigma(coarse))
     if not gap.size:
-        return np.concatenate([[0.0], clock.from_sigma(np.geomspace(0.05, 20.0, GRID_SIZE))])
+        return np.concatenate([[0.0], clock.from_sigma(np.geomspace(0.05, 20.0, size))])
     moving = (np.abs(np.diff(gap, axis=0)) > 2e-3 * np.maximum(gap[1:], 0.1)) & (gap[1:] < 20)
     first = int(np.argmax(moving.any(1))) if moving.any() else 0
     apart = np.flatnonzero(gap.max(1) > 0.01)
     last = min(int(apart[-1]) + 1 if len(apart) else len(coarse) - 1, len(coarse) - 1)
     first = min(first, last - 1)
-    return np.concatenate([[0.0], clock.from_sigma(np.geomspace(coarse[first], coarse[last], GRID_SIZE))])
+    return np.concatenate([[0.0], clock.from_sigma(np.geomspace(coarse[first], coarse[last], size))])
 
 
 def crossing(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -86,19 +87,33 @@ def crossing(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> np.
     nearly a straight line. Beyond the last time the distance falls as `1 / sigma`, as it does once
     the noise is wider than everything else.
     """
-    curve = np.maximum.accumulate(overlaps)
+    return crossing_of_logs(times, *(np.log(np.clip(x, 1e-300, 1.0)) for x in (overlaps, np.asarray(levels))))
+
+
+def crossing_of_logs(times: np.ndarray, log_overlaps: np.ndarray, log_levels) -> np.ndarray:
+    """Return `crossing` from logarithms, for overlaps and levels of any size."""
+    curve = np.maximum.accumulate(log_overlaps)
     place = np.log(clock.to_sigma(times) ** 2 + clock.to_sigma(times[1]) ** 2)
-    heights, wanted = -np.log(gap_of(curve)), -np.log(gap_of(np.asarray(levels)))
+    heights, wanted = height_of(curve), height_of(np.asarray(log_levels))
     found = np.interp(wanted, heights, place) + 2.0 * np.maximum(wanted - heights[-1], 0.0)
     sigma2 = np.maximum(np.exp(found) - clock.to_sigma(times[1]) ** 2, 0.0)
     result = 0.5 * np.log1p(sigma2)
-    return np.where(levels < curve[0], np.nan, result)
+    return np.where(np.asarray(log_levels) < curve[0], np.nan, result)
 
 
 def gap_of(overlaps: np.ndarray) -> np.ndarray:
     """Return the distance of two unit Gaussians with this overlap, between 1e-9 and 75."""
-    logs = np.log(np.clip(overlaps, 1e-300, 1.0)) - math.log(2.0)
-    return np.clip(-2.0 * special.ndtri_exp(logs), 1e-9, None)
+    return gap_of_logs(np.log(np.clip(overlaps, 1e-300, 1.0)))
+
+
+def gap_of_logs(log_overlaps: np.ndarray) -> np.ndarray:
+    """Return the distance of two unit Gaussians whose overlap has this logarithm, at least 1e-9."""
+    return np.clip(-2.0 * special.ndtri_exp(np.minimum(log_overlaps, 0.0) - math.log(2.0)), 1e-9, None)
+
+
+def height_of(log_overlaps: np.ndarray) -> np.ndarray:
+    """Return minus the log of that distance: what rises almost linearly with `ln sigma`."""
+    return -np.log(gap_of_logs(log_overlaps))
 
 
 def root_of_overlap(overlap_at: Callable[[np.ndarray], Estimate], grid: np.ndarray, level: float) -> Estimate:

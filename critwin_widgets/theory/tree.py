@@ -8,19 +8,22 @@ import numpy as np
 import xarray as xr
 
 from ..engine._types import TimeLike
-from ..engine._validation import check_count, check_eps, check_times
-from ..engine.mixtures import Mixture
-from ..engine.separation import Survey, draws_per_component
+from ..engine._validation import check_choice, check_count, check_eps, check_times
+from ..engine.mixtures import Mixture, as_key
+from ..engine.separation import EXACT_SECONDS, Estimate, Survey, draws_per_component, interactive_draws
+from ..engine.separation.many import serves
 from . import _records
-from ._family import candidate_sets, fold, laminar, parents_of, preorder
-from ._measures import Returns, eps_stars, plateau_curves, separation
-from .features import choose_features, curves_of
-from .times import time_grid
+from ._family import candidate_sets, children_of, fold, laminar, parents_of, preorder
+from ._large import DRAWS, LARGE, large_tree
+from ._measures import EPS_GRID, Returns, eps_stars, masks_of, pairs_to_measure, separation, tree_curves
+from .features import choose_features, curves_from, feature_groups
+from .times import GRID_SIZE, time_grid
 from .vertex import CROSSING, FOLDED, KEPT, Candidate, Vertex, build_vertices, cut
 from .windows import NOT_SEPARATED, OPEN_ABOVE, WINDOW, CriticalWindow
 
-EPS_GRID = np.geomspace(0.005, 0.5, 49)
-"""Levels at which plateaus are tabulated; a set that is a vertex at some of them is never folded."""
+BUDGETS = FULL, INTERACTIVE = ("full", "interactive")
+QUICK_TIMES = 39
+"""Positive times of an interactive tree."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class MixtureTree:
         mixture: the mixture.
         eps: the level of the strict tree.
         n, seed: draws per component and seed behind the estimates.
-        times: OU times of all curves, `(97,)`, 0 first.
+        times: OU times of all curves, `(T,)`, 0 first.
         vertices: soft tree in preorder, root first, down to single components.
         nodes: vertices of the strict tree at `eps` in preorder, linked among themselves.
         windows: one critical window per edge of the strict tree, in the order of `nodes[1:]`.
@@ -123,8 +126,7 @@ class MixtureTree:
             ValueError: `eps` is not strictly between 0 and 1.
         """
         level = check_eps(eps)
-        vertices = tuple(cut(v, self.times, self.curves, level) for v in self.vertices)
-        return dataclasses.replace(self, eps=level, vertices=vertices)
+        return dataclasses.replace(self, eps=level, vertices=cut(self.vertices, self.curves, level))
 
     def path(self, component: int | str) -> tuple[Vertex, ...]:
         """Return the vertices that hold a component, from its leaf up to the root (LKC25, Corollary 1).
@@ -132,8 +134,10 @@ class MixtureTree:
         Raises:
             ValueError: no such component.
         """
-        (index,) = self.mixture.indices(component, "component")
-        return tuple(v for v in reversed(self.nodes) if index in v.subset)
+        found = self.mixture.indices(component, "component")
+        if len(found) != 1:
+            raise ValueError(f"component must be one component, not {len(found)}")
+        return tuple(v for v in reversed(self.nodes) if found[0] in v.subset)
 
     def vertex(self, subset: Any) -> Vertex:
         """Return the vertex of the soft tree with this subset of indices or labels.
@@ -175,7 +179,13 @@ class MixtureTree:
 
 
 def mixture_tree(
-    mixture: Mixture, eps: float = 0.05, *, n: int | None = None, seed: int = 0, times: TimeLike | None = None
+    mixture: Mixture,
+    eps: float = 0.05,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    times: TimeLike | None = None,
+    budget: str = "full",
 ) -> MixtureTree:
     """Return the eps-mixture tree of a mixture, inside the soft tree of all its decisions.
 
@@ -188,38 +198,52 @@ def mixture_tree(
     Args:
         mixture: the mixture.
         eps: level of the strict tree, strictly between 0 and 1.
-        n: draws per component behind the estimates (chosen for an interactive answer when `None`).
+        n: draws per component behind the estimates (chosen by the budget when `None`).
         seed: seed of the draws; the same seed gives the same tree.
         times: OU times of the curves, increasing from 0 (chosen from the mixture when `None`).
+        budget: "full" is for keeps: 97 times and up to 1024 draws per component. "interactive"
+            follows a hand that moves components: 40 times and as many draws as a few hundredths of a
+            second allow. Intervals say how accurate either is.
 
     Raises:
-        ValueError: `eps` is out of range, or times are negative, not finite or not increasing.
+        ValueError: `eps` is out of range, `budget` is unknown, or times are negative, not finite or
+            not increasing.
+        MemoryError: the pairs of components would not fit into memory.
     """
     level = check_eps(eps)
-    grid = time_grid(mixture) if times is None else check_times(times, "times").reshape(-1)
-    if len(grid) < 3 or (np.diff(grid) <= 0).any() or grid[0] != 0:
+    quick = check_choice("budget", budget, BUDGETS) == INTERACTIVE
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, not {type(mixture).__name__}")
+    size = QUICK_TIMES if quick else GRID_SIZE
+    given = None if times is None else check_times(times, "times").reshape(-1)
+    if given is not None and (len(given) < 3 or (np.diff(given) <= 0).any() or given[0] != 0):
         raise ValueError("times must increase strictly from 0 and hold at least 3 values")
-    count = mixture.n_components
-    draws = draws_per_component(mixture, len(grid), 6 * count) if n is None else check_count("n", n, 2)
-    survey = Survey(mixture, grid, draws, seed)
+    if n is not None:
+        check_count("n", n, 2)
+    as_key(seed)
+    if mixture.n_components > LARGE and serves(mixture):
+        return _of_many(mixture, level, n or DRAWS, seed, given, size)
+    grid = time_grid(mixture, size) if given is None else given
+    choose = interactive_draws if quick else draws_per_component
+    draws = choose(mixture, len(grid)) if n is None else n
+    # An answer that follows the hand leaves no time for quadrature in the plane.
+    survey = Survey(mixture, grid, draws, seed, exact_seconds=0.0 if quick else EXACT_SECONDS)
     pairs = survey.pair_overlaps()
+    count = mixture.n_components
     proposed = candidate_sets(grid, pairs.value)
     everything = [tuple(range(count))] if count > 1 else []
     subsets = [(k,) for k in range(count)] + proposed + everything
     measured = separation(survey, pairs, subsets)
     stars, proven = eps_stars(measured)
-    first = count
-    inner = np.array([star.value for star in stars[first : first + len(proposed)]])
-    family = laminar(proposed, inner, count)
-    returns = Returns.of(survey, family)
+    family = laminar(proposed, np.array([star.value for star in stars[count : count + len(proposed)]]), count)
     by_subset = {s: m for m, s in enumerate(subsets)}
     keep = {s for s in family if stars[by_subset[s]].value <= max(EPS_GRID[-1], level)}
+    returns, features = _returns(survey, family, keep)
+    returns.measure([(s, tuple(found)) for s, found in children_of(parents_of(family)).items()])
     soft = preorder(fold(family, returns.half_of, keep))
-    curves = _curves(survey, measured, returns, soft, [by_subset[s] for s in soft])
-    features = curves_of(survey, choose_features(mixture, None))
-    vertices = build_vertices(
-        mixture, grid, curves, soft, [stars[by_subset[s]] for s in soft], proven[[by_subset[s] for s in soft]], level
-    )
+    columns = [by_subset[s] for s in soft]
+    curves = tree_curves(measured.take(columns), returns, soft)
+    vertices = build_vertices(mixture, curves, soft, [stars[m] for m in columns], proven[columns], level)
     family_sets, soft_sets = set(family), set(soft)
     candidates = tuple(
         Candidate(s, stars[m], KEPT if s in soft_sets else FOLDED if s in family_sets else CROSSING)
@@ -228,34 +252,29 @@ def mixture_tree(
     return MixtureTree(mixture, level, draws, seed, grid, vertices, candidates, curves, features)
 
 
-def _curves(survey: Survey, measured, returns: Returns, soft, columns) -> xr.Dataset:
-    data: dict[str, Any] = {}
-    for name in ("overlap", "within"):
-        found = getattr(measured, name)
-        for suffix, side in (("", "value"), ("_low", "low"), ("_high", "high")):
-            data[name + suffix] = (("vertex", "time"), getattr(found, side)[:, columns].T)
-    parents = parents_of(soft)
-    shape = (len(soft), len(survey.times))
-    decided = {suffix: np.full(shape, np.nan) for suffix in ("", "_low", "_high")}
-    retention = {suffix: np.ones(shape) for suffix in ("", "_low", "_high")}
-    for row, subset in enumerate(soft):
-        children = [s for s in soft if parents[s] == subset]
-        if children:
-            for array, side in zip(decided.values(), returns.split(subset, children), strict=True):
-                array[row] = side
-        if (subset, soft[0]) in returns.column:
-            column = returns.column[subset, soft[0]]
-            for array, side in zip(retention.values(), ("value", "low", "high"), strict=True):
-                array[row] = getattr(returns.found, side)[:, column]
-    data |= {f"decided{suffix}": (("vertex", "time"), array) for suffix, array in decided.items()}
-    data |= {f"retention{suffix}": (("vertex", "time"), array) for suffix, array in retention.items()}
-    plateaus = plateau_curves(survey.times, measured, EPS_GRID)
-    data |= {name: (("vertex", "eps"), array[columns]) for name, array in plateaus.items()}
-    attrs = {
-        "overlap_method": measured.overlap.method,
-        "within_method": measured.within.method,
-        "decided_method": returns.found.method,
-        "confidence": 0.95,
-        "time_units": "OU time",
-    }
-    return xr.Dataset(data, coords={"vertex": np.arange(len(soft)), "time": survey.times, "eps": EPS_GRID}, attrs=attrs)
+def _of_many(mixture, level: float, n: int, seed: int, times, size: int) -> MixtureTree:
+    grid, soft, stars, proven, curves, features, others = large_tree(mixture, level, n, seed, times, size)
+    vertices = build_vertices(mixture, curves, soft, stars, proven, level)
+    candidates = [Candidate(s, star, KEPT) for s, star in zip(soft, stars, strict=True)]
+    candidates += [Candidate(s, star, FOLDED) for s, star in others]
+    candidates.sort(key=lambda c: (len(c.subset), c.subset))
+    return MixtureTree(mixture, level, n, seed, grid, vertices, tuple(candidates), curves, features)
+
+
+def _returns(survey: Survey, family, keep) -> tuple[Returns, xr.Dataset]:
+    """Return the returns that folding may ask for and the curves of the features, from one pass."""
+    chosen = choose_features(survey.mixture, None)
+    groups = feature_groups(chosen)
+    pairs = pairs_to_measure(family, parents_of(family), keep)
+    count, many = survey.mixture.n_components, len(pairs)
+    sets, contexts = (masks_of([pair[side] for pair in pairs], count) for side in (0, 1))
+    logged = np.arange(many + groups.shape[1]) >= many
+    found, logs = survey.returns_with_logs(
+        np.concatenate([sets, groups], axis=1), np.concatenate([contexts, np.ones_like(groups)], axis=1), logged
+    )
+    inner, outer = (
+        Estimate(found.value[:, part], found.low[:, part], found.high[:, part], found.method)
+        for part in (slice(many), slice(many, None))
+    )
+    features = curves_from(survey, chosen, outer, logs[:, many:])
+    return Returns(inner, pairs, survey.weights, survey.times), features

@@ -2,16 +2,16 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
 from ..engine.mixtures import Mixture
 from ..engine.separation import EXACT, Estimate
+from ._curves import crossings, falls, heights
 from ._family import parents_of
 from ._labels import subset_label
-from ._measures import end_times, start_times
-from .features import falls_to
 from .times import NEVER_DECIDED, NEVER_SEPARATED, REACHED, UNBOUNDED, Time
 from .windows import end_time_of, start_time_of
 
@@ -71,7 +71,6 @@ class Vertex:
 
 def build_vertices(
     mixture: Mixture,
-    times: np.ndarray,
     curves: xr.Dataset,
     soft: list[tuple[int, ...]],
     stars: list[Estimate],
@@ -82,7 +81,6 @@ def build_vertices(
 
     Args:
         mixture: the mixture.
-        times: OU times of the curves, `(T,)`.
         curves: see `MixtureTree`.
         soft: subsets in preorder.
         stars, proven: `eps*` of each, and the smallest eps proven in closed form.
@@ -90,79 +88,86 @@ def build_vertices(
     """
     parents = parents_of(soft)
     ids = {s: i for i, s in enumerate(soft)}
+    below: dict[int, list[int]] = {}
+    for i, subset in enumerate(soft):
+        below.setdefault(ids.get(parents[subset] or (), -1), []).append(i)
     weights = np.asarray(mixture.weights)
     blank = Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, EXACT)
+    splits, sharp = _splits(curves), _sharp(curves)
     vertices = []
     for i, subset in enumerate(soft):
+        children = tuple(below.get(i, ()))
+        half, interval = splits[i] if children else (None, None)
         parent = parents[subset]
-        draft = Vertex(
-            id=i,
-            subset=subset,
-            label=subset_label(mixture, subset),
-            weight=float(weights[list(subset)].sum()),
-            parent=None if parent is None else ids[parent],
-            children=tuple(ids[s] for s in soft if parents[s] == subset),
-            eps_star=stars[i],
-            eps_certified=float(proven[i]),
-            plateau_end=blank,
-            plateau_start=blank,
-            certificate="none",
-            half_time=None,
-            decision_interval=None,
-            sharp_bound=_sharp(curves, i),
+        vertices.append(
+            Vertex(
+                id=i,
+                subset=subset,
+                label=subset_label(mixture, subset),
+                weight=float(weights[list(subset)].sum()),
+                parent=None if parent is None else ids[parent],
+                children=children,
+                eps_star=stars[i],
+                eps_certified=float(proven[i]),
+                plateau_end=blank,
+                plateau_start=blank,
+                certificate="none",
+                half_time=half,
+                decision_interval=interval,
+                sharp_bound=sharp[i],
+            )
         )
-        vertices.append(cut(_with_split(draft, times, curves), times, curves, eps))
-    return tuple(vertices)
+    return cut(vertices, curves, eps)
 
 
-def _with_split(vertex: Vertex, times: np.ndarray, curves: xr.Dataset) -> Vertex:
-    if not vertex.children:
-        return vertex
-    value, low, high = (curves[f"decided{suffix}"].values[vertex.id] for suffix in ("", "_low", "_high"))
-    half, early, late = (falls_to(times, side, 0.5) for side in (value, low, high))
+def _splits(curves: xr.Dataset) -> list[tuple[Time, tuple[float, float]]]:
+    """Return the half-way time and decision interval of each vertex's split (of no meaning without one)."""
+    times, method = curves["time"].values, curves.attrs["decided_method"]
+    value, low, high = (curves[f"decided{suffix}"].values.T for suffix in ("", "_low", "_high"))
+    halves = np.stack([falls(times, side, 0.5) for side in (value, low, high)], axis=1)
     # A curve whose lower limit never reaches a half may have been half decided at no time at all.
-    early = 0.0 if math.isnan(early) and not math.isnan(half) else early
-    status = NEVER_DECIDED if math.isnan(half) else REACHED
-    interval = (falls_to(times, value, 0.95), falls_to(times, value, 0.05))
-    return dataclasses.replace(
-        vertex,
-        half_time=Time(half, early, late, status, curves.attrs["decided_method"]),
-        decision_interval=interval,
-    )
+    halves[:, 1] = np.where(np.isnan(halves[:, 1]) & ~np.isnan(halves[:, 0]), 0.0, halves[:, 1])
+    spans = np.stack([falls(times, value, 0.95), falls(times, value, 0.05)], axis=1)
+    return [
+        (Time(half, early, late, NEVER_DECIDED if math.isnan(half) else REACHED, method), (first, last))
+        for (half, early, late), (first, last) in zip(halves.tolist(), spans.tolist(), strict=True)
+    ]
 
 
-def _sharp(curves: xr.Dataset, i: int) -> Estimate:
-    def least(within: str, retention: str) -> float:
-        return float((curves[within].values[i] + 1.0 - curves[retention].values[i]).min())
-
-    return Estimate(
-        value=least("within", "retention"),
-        low=least("within_low", "retention_high"),
-        high=least("within_high", "retention_low"),
-        method=curves.attrs["decided_method"],
-    )
+def _sharp(curves: xr.Dataset) -> list[Estimate]:
+    ends = (("within", "retention"), ("within_low", "retention_high"), ("within_high", "retention_low"))
+    found = [(curves[within].values + 1.0 - curves[retention].values).min(1).tolist() for within, retention in ends]
+    method = curves.attrs["decided_method"]
+    return [Estimate(value, low, high, method) for value, low, high in zip(*found, strict=True)]
 
 
-def cut(vertex: Vertex, times: np.ndarray, curves: xr.Dataset, eps: float) -> Vertex:
-    """Return the vertex with its plateau and certificate at `eps`."""
-    level = np.array([eps])
-
-    def start(name: str) -> float:
-        return float(start_times(times, curves[name].values[vertex.id], level)[0])
-
-    def end(name: str) -> float:
-        return float(end_times(times, curves[name].values[vertex.id], level)[0])
-
+def cut(vertices: Sequence[Vertex], curves: xr.Dataset, eps: float) -> tuple[Vertex, ...]:
+    """Return the vertices with their plateaus and certificates at `eps`, root first."""
+    times = curves["time"].values
+    columns: dict[str, list[float]] = {}
+    for suffix in ("", "_low", "_high"):
+        overlap, within = (curves[name + suffix].values.T for name in ("overlap", "within"))
+        start = crossings(times, heights(overlap), np.array([eps**2]))[:, 0]
+        start[0] = np.inf  # nothing lies outside the root
+        columns["start" + suffix] = start.tolist()
+        columns["end" + suffix] = crossings(times, heights(1.0 - within), np.array([1.0 - eps]))[:, 0].tolist()
+    method, inner = curves.attrs["overlap_method"], curves.attrs["within_method"]
+    found = []
     # A larger overlap is reached earlier, so the limits of a start time swap sides.
-    found = Estimate(start("overlap"), start("overlap_high"), start("overlap_low"), curves.attrs["overlap_method"])
-    plateau_start = start_time_of(found)
-    if math.isinf(found.value):
-        plateau_start = Time(math.inf, math.inf, math.inf, UNBOUNDED, EXACT)
-    within = Estimate(end("within"), end("within_low"), end("within_high"), curves.attrs["within_method"])
-    certificate = "none"
-    if vertex.eps_star.value <= eps:
-        proven = "certified" if vertex.eps_certified <= eps else "estimated"
-        certificate = EXACT if vertex.eps_star.method == EXACT else proven
-    return dataclasses.replace(
-        vertex, plateau_start=plateau_start, plateau_end=end_time_of(within), certificate=certificate
-    )
+    for vertex, start, end, late, low, early, high in zip(vertices, *columns.values(), strict=True):
+        plateau_start = start_time_of(Estimate(start, early, late, method))
+        if math.isinf(start):
+            plateau_start = Time(math.inf, math.inf, math.inf, UNBOUNDED, EXACT)
+        certificate = "none"
+        if vertex.eps_star.value <= eps:
+            proven = "certified" if vertex.eps_certified <= eps else "estimated"
+            certificate = EXACT if vertex.eps_star.method == EXACT else proven
+        found.append(
+            dataclasses.replace(
+                vertex,
+                plateau_start=plateau_start,
+                plateau_end=end_time_of(Estimate(end, low, high, inner)),
+                certificate=certificate,
+            )
+        )
+    return tuple(found)

@@ -161,8 +161,8 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
 
     def close(self) -> None:
         """Free the widget and all it is made of."""
-        self._newest.drop()
         if self._marks is not None:  # otherwise the constructor has failed, and there is nothing to free
+            self._newest.drop()
             self._marks.close()
             self._marks = None
             for picker in self._pickers.children:
@@ -188,7 +188,10 @@ class BoundCurves(StaticPicture, ipywidgets.VBox):
         name, other = proposal["trait"].name, {"init": "target", "target": "init"}
         groups = {name: proposal["value"], other[name]: getattr(self, other[name])}
         if groups["init"] and groups["target"]:
-            _groups(self._mixture, groups["init"], groups["target"])
+            try:
+                _groups(self._mixture, groups["init"], groups["target"])
+            except ValueError as error:
+                raise TraitValueError(str(error)) from None
         elif self._marks is not None:
             raise TraitValueError(f"{name} is empty; choose at least one component")
         return proposal["value"]

@@ -2,10 +2,9 @@
 
 In standard deviations of the factor the posterior's log-density is `q(x) - p x^2 / 2 + b x` with the
 factor's own `q` from its table. It is log-concave, so bisection finds its mode and Newton's steps
-from outside its ends; in between, its distribution function is the integral of cubic Hermite pieces.
+from outside its ends. In between, cells carry an exponential density whose mass is corrected for its
+bend, which leaves an error of the fourth order in the width of a cell.
 """
-
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +14,11 @@ from ._tables import evaluate
 _DROP = 25.0
 """Nats below the peak at which a posterior is cut."""
 
-_CELLS = 64
+_CELLS = 40
 """Cells on each side of the mode."""
 
 _AT_ONCE = 4_000_000
 """Values of densities held in memory at a time."""
-
-
-@functools.partial(jax.jit, static_argnames="batch")
-def _draw_batched(arrays, facts, keys, place, pull, batch: int):
-    return jax.lax.map(lambda row: _draw(arrays, facts, *row), (keys, place, pull), batch_size=batch)
 
 
 def draw_posteriors(arrays, facts, key, place, pull) -> jax.Array:
@@ -32,20 +26,29 @@ def draw_posteriors(arrays, facts, key, place, pull) -> jax.Array:
 
     Args:
         arrays: tables of the factors before noise, as `evaluate` takes them.
-        facts: `(5, d)`: mode, concavity, lower and upper end of the support, and precision `p`, all in
-            standard deviations of the factor.
+        facts: `(7, d)`, in standard deviations of the factor: mode, concavity, both ends of the
+            support, both ends of the extent, and precision `p`.
         key: `jax.random` key.
         place: `y / a` less the mean, in standard deviations, `(n, d)`.
         pull: `b = p * place`, `(n, d)`, finite however weak the signal is.
     """
     rows, dim = place.shape
-    keys = jax.random.split(key, rows)
     batch = max(1, min(rows, _AT_ONCE // (2 * _CELLS * dim)))
-    return _draw_batched(arrays, facts, keys, jnp.asarray(place), jnp.asarray(pull), batch)
+    blocks = -(-rows // batch)
+    place, pull = (
+        jnp.pad(x, ((0, blocks * batch - rows), (0, 0)), mode="edge").reshape(blocks, batch, dim)
+        for x in (jnp.asarray(place), jnp.asarray(pull))
+    )
+    return _draw_blocks(arrays, facts, jax.random.split(key, blocks), place, pull).reshape(-1, dim)[:rows]
+
+
+@jax.jit
+def _draw_blocks(arrays, facts, keys, place, pull):
+    return jax.lax.map(lambda block: _draw(arrays, facts, *block), (keys, place, pull))
 
 
 def _draw(arrays, facts, key, place, pull):
-    mode, concavity, low, high, precision = facts
+    mode, concavity, low, high, first, last, precision = facts
     curved = concavity + precision
 
     def rise(x):
@@ -53,7 +56,8 @@ def _draw(arrays, facts, key, place, pull):
 
     # |peak - mode| <= |slope at the mode| / curvature.
     start = rise(mode)
-    near, far = mode, jnp.clip(mode + 1.01 * start / curved, low, high)
+    near = jnp.broadcast_to(mode, start.shape)
+    far = jnp.clip(mode + 1.01 * start / curved, low, high)
 
     def halve(_, ends):
         near, far = ends
@@ -61,7 +65,7 @@ def _draw(arrays, facts, key, place, pull):
         on = (rise(middle) > 0) == (start > 0)
         return jnp.where(on, middle, near), jnp.where(on, far, middle)
 
-    near, far = jax.lax.fori_loop(0, 30, halve, (near, far))
+    near, far = jax.lax.fori_loop(0, 22, halve, (near, far))
     peak = jnp.clip((near + far) / 2, low, high)
     top = evaluate(arrays, peak)[0]
     tilt = jnp.where(precision > 1, precision * (peak - place), precision * peak - pull)
@@ -71,40 +75,48 @@ def _draw(arrays, facts, key, place, pull):
         value, slope = evaluate(arrays, jnp.clip(peak + step, low, high))
         return value - top - tilt * step - 0.5 * precision * step**2, slope - tilt - precision * step
 
-    def cut(side):
-        reach = jnp.minimum(jnp.sqrt(2 * _DROP / curved), jnp.where(side > 0, high - peak, peak - low))
-        for _ in range(5):
+    def cut(side, end, limit):
+        # A density that ends within its extent is not looked for outside; far points draw beyond it.
+        inside = side * (end - peak)
+        room = jnp.minimum(side * (limit - peak), jnp.where(inside > 0, inside, jnp.inf))
+        reach = jnp.minimum(jnp.sqrt(2 * _DROP / curved), room)
+
+        def closer(_, reach):
             value, slope = height(side * reach)
             steep = -side * slope
             beyond = (value < -_DROP) & (steep > 0)
-            reach = reach - jnp.where(beyond, (-_DROP - value) / jnp.where(steep > 0, steep, 1.0), 0.0)
-        return jnp.maximum(reach, 0.0)
+            return reach - jnp.where(beyond, (-_DROP - value) / jnp.where(steep > 0, steep, 1.0), 0.0)
 
-    left, right = cut(-1.0), cut(1.0)
-    share = jnp.linspace(0.0, 1.0, _CELLS + 1)[:, None]
+        return jnp.maximum(jax.lax.fori_loop(0, 4, closer, reach), 0.0)
+
+    left, right = cut(-1.0, first, low), cut(1.0, last, high)
+    share = jnp.linspace(0.0, 1.0, _CELLS + 1)[:, None, None]
     steps = jnp.concatenate([-left * (1 - share), right * share[1:]])
-    value, slope = height(steps)
-    density = jnp.exp(value)
-    slope = density * slope
-    width = jnp.diff(steps, axis=0)
-    mass = width * (density[:-1] + density[1:]) / 2 + width**2 * (slope[:-1] - slope[1:]) / 12
-    below = jnp.cumsum(jnp.maximum(mass, 0.0), axis=0)
+    value = height(steps)[0]
+    width, drop = jnp.diff(steps, axis=0), jnp.diff(value, axis=0)
+    # Bends at the nodes; those beside the ends and the mode, where the spacing changes, are their neighbours'.
+    bend = drop[1:] - drop[:-1]
+    bend = (
+        jnp.concatenate([bend[:1], bend[: _CELLS - 1], bend[_CELLS - 2 : _CELLS - 1]]),
+        jnp.concatenate([bend[_CELLS : _CELLS + 1], bend[_CELLS:], bend[-1:]]),
+    )
+    bend = jnp.concatenate([(side[1:] + side[:-1]) / 2 for side in bend])
+    mass = width * jnp.exp(value[:-1]) * _growth(drop) * jnp.clip(1.0 - bend / 12, 0.0, 2.0)
+    # A product with a triangular matrix: on CPU a tenth of the time of a cumulative sum.
+    below = jnp.tensordot(jnp.tril(jnp.ones((2 * _CELLS, 2 * _CELLS), mass.dtype)), mass, 1)
     goal = jax.random.uniform(key, peak.shape) * below[-1]
     cell = jnp.minimum(jnp.sum(below < goal, axis=0), 2 * _CELLS - 1)
+    h, top, bottom, full, least = (
+        jnp.take_along_axis(x, cell[None], axis=0)[0] for x in (width, drop, steps, mass, below)
+    )
+    share = jnp.clip(1.0 - (least - goal) / jnp.where(full > 0, full, 1.0), 0.0, 1.0)
+    # Inside a cell the density is exponential.
+    steep = jnp.where(jnp.abs(top) > 1e-3, top, 1.0)
+    within = jnp.where(jnp.abs(top) > 1e-3, jnp.log1p(share * jnp.expm1(steep)) / steep, share)
+    return jnp.clip(peak + bottom + h * within, low, high)
 
-    def at(array, shift=0):
-        return jnp.take_along_axis(array, (cell + shift)[None], axis=0)[0]
 
-    rest = goal - jnp.where(cell > 0, at(jnp.pad(below, ((1, 0), (0, 0)))), 0.0)
-    h, f0, f1, s0, s1 = at(width), at(density), at(density, 1), at(slope) * at(width), at(slope, 1) * at(width)
-    # The integral of the cubic Hermite density over a share x of the cell.
-    c2, c3 = -3 * f0 + 3 * f1 - 2 * s0 - s1, 2 * f0 - 2 * f1 + s0 + s1
-
-    def bisect(_, ends):
-        lower, upper = ends
-        x = (lower + upper) / 2
-        short = h * x * (f0 + x * (s0 / 2 + x * (c2 / 3 + x * c3 / 4))) < rest
-        return jnp.where(short, x, lower), jnp.where(short, upper, x)
-
-    lower, upper = jax.lax.fori_loop(0, 20, bisect, (jnp.zeros_like(rest), jnp.ones_like(rest)))
-    return jnp.clip(peak + at(steps) + h * (lower + upper) / 2, low, high)
+def _growth(drop):
+    """Return `(e^x - 1) / x`, the mean of an exponential over a cell."""
+    safe = jnp.where(jnp.abs(drop) > 1e-3, drop, 1.0)
+    return jnp.where(jnp.abs(drop) > 1e-3, jnp.expm1(safe) / safe, 1.0 + drop / 2)

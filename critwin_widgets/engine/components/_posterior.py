@@ -6,6 +6,7 @@ nodes for any ratio of noise to scale, at edges of the support and at kinks.
 """
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def _block(factor, u, p, peak):
     bounds = np.sort(np.stack([left, peak, right, *inner]), axis=0)
     kinks = np.array([place for place, width in factor.breaks if width == 0])
     sums = np.zeros((5, len(u)))
-    for lower, upper in zip(bounds[:-1], bounds[1:], strict=True):
+    for lower, upper in itertools.pairwise(bounds):
         if not (upper > lower).any():
             continue
         place, step = _nodes(lower, upper, kinks)

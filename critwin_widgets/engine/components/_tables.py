@@ -148,7 +148,7 @@ def _tabulate(factor: Factor, sigmas: np.ndarray, pieces: int) -> list[Table]:
     if not sigmas.any():
         inside = [tuple((np.array(factor.support) - factor.mean) / scale[0, 0])] * len(sigmas)
     return [
-        Table(anchors[t], first[t], rate[t], pieces, stacked[t].astype(np.float64), inside[t], float(errors[t]))
+        Table(anchors[t], first[t], rate[t], pieces, stacked[t], inside[t], float(errors[t]))
         for t in range(len(sigmas))
     ]
 
@@ -246,14 +246,20 @@ def _polynomial(pieces, x):
 
 def stack(tables: list[Table]) -> tuple[np.ndarray, ...]:
     """Return the arrays of `d` tables, padded to common sizes, as `evaluate` takes them."""
-    breadth, height = max(len(t.anchors) for t in tables), max(len(t.pieces) for t in tables)
+    # Few shapes, so that another time rarely recompiles.
+    breadth = _bucket(max(len(t.anchors) for t in tables), (1, 2, 4, 8))
+    height = _bucket(max(len(t.pieces) for t in tables), (_PIECES[3] + 2, _PIECES[-1] + 2))
     anchors = np.zeros((len(tables), breadth, 2))
-    pieces = np.zeros((len(tables), height, 8), np.float32 if not jax.config.jax_enable_x64 else np.float64)
+    columns = np.zeros((8, len(tables), height), jax.dtypes.canonicalize_dtype(np.float64))
     for j, table in enumerate(tables):
         anchors[j, : len(table.anchors)] = table.anchors
-        pieces[j, : len(table.pieces)] = table.pieces
+        columns[:, j, : len(table.pieces)] = table.pieces.T
     numbers = np.array([(t.first, t.rate, t.last, *_widened(t.inside)) for t in tables])
-    return anchors, numbers, pieces
+    return anchors, numbers, columns
+
+
+def _bucket(size: int, sizes: tuple[int, ...]) -> int:
+    return next((s for s in sizes if s >= size), size)
 
 
 def _widened(inside: tuple[float, float]) -> tuple[float, float]:
@@ -264,18 +270,21 @@ def _widened(inside: tuple[float, float]) -> tuple[float, float]:
 
 def evaluate(arrays: tuple, v) -> tuple[jax.Array, jax.Array]:
     """Return `ln q(v)` and its slope for every coordinate, `(..., d)` each; `v` in standard deviations."""
-    anchors, numbers, pieces = (jnp.asarray(x) for x in arrays)
+    anchors, numbers, columns = (jnp.asarray(x) for x in arrays)
     v = jnp.asarray(v)
     w = jnp.zeros_like(v)
     for b in range(anchors.shape[1]):
-        w = w + jnp.arcsinh((v - anchors[:, b, 0]) * anchors[:, b, 1])
+        z = (v - anchors[:, b, 0]) * anchors[:, b, 1]
+        w = w + jnp.sign(z) * jnp.log(jnp.abs(z) + jnp.sqrt(z * z + 1.0))  # arcsinh, at half its cost
     first, rate, last, low, high = numbers.T
     # Far outside the product may exceed an integer: clip before it becomes one.
     place = jnp.clip(jnp.floor((w - first) * rate) + 1, 0, last + 1).astype(jnp.int32)
-    piece = pieces[jnp.arange(pieces.shape[0]), place]
-    x = (v - piece[..., 0]) * piece[..., 1]
-    value, slope = piece[..., 7], jnp.zeros_like(x)
+    # One gather per column, at places computed once: a third of the time of gathering whole pieces.
+    place = jax.lax.optimization_barrier(place + jnp.arange(columns.shape[1], dtype=jnp.int32) * columns.shape[2])
+    piece = [column.at[place].get(mode="promise_in_bounds") for column in columns.reshape(8, -1)]
+    x = (v - piece[0]) * piece[1]
+    value, slope = piece[7], jnp.zeros_like(x)
     for k in range(6, 1, -1):
         slope = slope * x + value
-        value = value * x + piece[..., k]
-    return jnp.where((v < low) | (v > high), -jnp.inf, value), slope * piece[..., 1]
+        value = value * x + piece[k]
+    return jnp.where((v < low) | (v > high), -jnp.inf, value), slope * piece[1]

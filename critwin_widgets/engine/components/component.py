@@ -2,6 +2,7 @@
 
 import abc
 import math
+from collections.abc import Iterable
 
 import equinox as eqx
 import jax
@@ -15,8 +16,8 @@ class Component(eqx.Module):
     form, a bound for quadrature, a 95 % half width for an estimate.
 
     A kind must define the abstract members. The others have defaults: `sample_offsets` (override
-    it where draws can be made without the mean, whose digits a far component needs) and
-    `wasserstein` (override it where `W_2` to another component is known).
+    it where draws can be made without the mean, whose digits a far component needs), `prepare`
+    (where noised laws are tabulated) and `wasserstein` (where `W_2` to another component is known).
     """
 
     @property
@@ -65,6 +66,9 @@ class Component(eqx.Module):
     def sample_offsets(self, key, n: int) -> np.ndarray | jax.Array:
         """Draw `n` points from the component before noise, less its mean, `(n, d)`."""
         return np.asarray(self.sample(key, n), dtype=np.float64) - self.mean
+
+    def prepare(self, times: Iterable[float]) -> None:
+        """Make what the noised laws need at OU times `(T,)` in one go; a hint that changes nothing but speed."""
 
     def wasserstein(self, other: "Component") -> float:
         """Return an upper bound of `W_2` to another component; infinite where nothing is known."""

@@ -85,7 +85,7 @@ class Product(Component):
         `-inf` outside the support at `t = 0`; finite everywhere once there is noise.
         """
         arrays, v, scale = self._placed(x, t)
-        return _log_prob(arrays, v, float(np.log(scale).sum()))
+        return _log_prob(arrays, v, np.log(scale))
 
     def score(self, x, t: float = 0.0) -> jax.Array:
         """Return `grad ln p_t(x)`, same shape as `x`."""
@@ -126,7 +126,8 @@ class Product(Component):
         a, s2, clean = float(signal(time)), float(noise_variance(time)), np.sqrt(self._variances)
         gap = _turn_back(points - a * self.mean, self.rotation)
         modes = np.array([f.mode - f.mean for f in self.factors]) / clean
-        ends = (np.array([f.support for f in self.factors]).T - [[f.mean for f in self.factors]]) / clean
+        ends = np.array([(*f.support, *f.extent) for f in self.factors]).T
+        ends = (ends - [[f.mean for f in self.factors]]) / clean
         alphas = np.array([f.concavity for f in self.factors]) * clean**2
         facts = np.stack([modes, alphas, *ends, (a * clean) ** 2 / s2])
         arrays = stack([table_of(f, 0.0) for f in self.factors])
@@ -215,7 +216,7 @@ def _turn_back(points, rotation):
 
 @eqx.filter_jit
 def _log_prob(arrays, v, log_scale):
-    return jnp.sum(evaluate(arrays, v)[0], axis=-1) - log_scale
+    return jnp.sum(evaluate(arrays, v)[0] - log_scale, axis=-1)
 
 
 @eqx.filter_jit

@@ -8,7 +8,7 @@ spherical `(K,)` and none, diag `(K, d)` and none, tied `(d,)` and `(d, d)`, ful
 
 import numpy as np
 
-from .._validation import finite_array
+from .._validation import finite_array, owned
 
 COVARIANCE_TYPES = ("spherical", "diag", "tied", "full")
 _NDIM = {"spherical": 1, "diag": 2, "tied": 2, "full": 3}
@@ -47,8 +47,9 @@ def decompose(covariances, covariance_type: str, count: int, dim: int):
             raise ValueError(
                 f"covariances must be positive variances, but covariances{list(where)} is {float(array[where])!r}"
             )
-        return array, array.copy(), None
-    return array, *_eigh(array)
+        array = owned(array, covariances)
+        return array, array, None
+    return owned(array, covariances), *_eigh(array)
 
 
 def _eigh(array: np.ndarray):

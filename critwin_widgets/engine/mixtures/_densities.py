@@ -1,9 +1,10 @@
 """Densities, posteriors and scores of a Gaussian mixture at rows of points, as compiled functions."""
 
+from typing import Any, NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.scipy.special as jsp
 import numpy as np
 
 from .._types import Array
@@ -90,15 +91,10 @@ def log_prob(law: Law, points: Pair, log_weights):
     coordinates, blocks, terms = _blocks(law, points, log_weights)
     if law.places is None:
         only = terms(coordinates, blocks)
-        return only.common + jsp.logsumexp(only.inner, axis=-1)
+        return only.common + jax.nn.logsumexp(only.inner, axis=-1)
 
-    def add(carry, block):
-        top, common, total, _ = carry
-        return _join(top, common, total, None, terms(coordinates, block)), None
-
-    rows, dtype = coordinates.high.shape[0], coordinates.high.dtype
-    top, common, total, _ = jax.lax.scan(add, _start(rows, dtype, None), blocks)[0]
-    return common + (top + jnp.log(total))
+    sums = _summed(coordinates, blocks, terms, None)
+    return sums.common + (sums.top + jnp.log(sums.total))
 
 
 @eqx.filter_jit
@@ -111,34 +107,43 @@ def score(law: Law, points: Pair, log_weights):
         # Scaling the product's rows instead of the weights saves a pass over them.
         pulled = only.pull(weights) / weights.sum(-1, keepdims=True)
     else:
-
-        def add(carry, block):
-            return _join(*carry, terms(coordinates, block)), None
-
-        start = _start(*coordinates.high.shape[:1], coordinates.high.dtype, jnp.zeros_like(coordinates.high))
-        _, _, total, pulled = jax.lax.scan(add, start, blocks)[0]
-        pulled = pulled / total[:, None]
-    return (pulled / jnp.sqrt(law.variances)) @ law.vectors.T if law.covariance_type == "tied" else pulled
+        sums = _summed(coordinates, blocks, terms, jnp.zeros_like(coordinates.high))
+        pulled = sums.pulled / sums.total[:, None]
+    if law.vectors is None or law.covariance_type != "tied":
+        return pulled
+    return (pulled / jnp.sqrt(law.variances)) @ law.vectors.T
 
 
-def _start(rows: int, dtype, pulled):
+class Sums(NamedTuple):
+    """Sums over components so far, relative to `exp(top + common)`, the largest term, `(B,)` each.
+
+    `pulled` is the weighted sum of scores, `(B, d)`, or `None` when nobody asks for it.
+    """
+
+    top: jax.Array
+    common: jax.Array
+    total: jax.Array
+    pulled: Any
+
+    def joined(self, terms: Terms) -> "Sums":
+        """Return the sums with one more group."""
+        best = terms.inner.max(-1)
+        better = (terms.common - self.common) + (best - self.top) > 0
+        # Two numbers, not their sum: within one group the common part cancels, however large it is.
+        top = jax.lax.stop_gradient(jnp.where(better, best, self.top))
+        common = jax.lax.stop_gradient(jnp.where(better, terms.common, self.common))
+        old = jnp.exp((self.common - common) + (self.top - top))
+        new = jnp.exp((terms.common - common)[:, None] + (terms.inner - top[:, None]))
+        pulled = None if self.pulled is None else self.pulled * old[:, None] + terms.pull(new)
+        return Sums(top, common, self.total * old + new.sum(-1), pulled)
+
+
+def _summed(coordinates: Pair, blocks, terms, pulled) -> Sums:
+    zero = jnp.zeros_like(coordinates.high[:, 0])
     # Finite, so that a group without any weight leaves it as it is.
-    lowest = jnp.full(rows, float(jnp.finfo(dtype).min) / 4, dtype)
-    return lowest, jnp.zeros(rows, dtype), jnp.zeros(rows, dtype), pulled
-
-
-def _join(top, common, total, pulled, terms: Terms):
-    """Add a group to sums that are relative to `exp(top + common)`, the largest term so far."""
-    best = terms.inner.max(-1)
-    better = (terms.common - common) + (best - top) > 0
-    # Two numbers, not their sum: within one group the common part cancels, however large it is.
-    new_top = jax.lax.stop_gradient(jnp.where(better, best, top))
-    new_common = jax.lax.stop_gradient(jnp.where(better, terms.common, common))
-    old = jnp.exp((common - new_common) + (top - new_top))
-    new = jnp.exp((terms.common - new_common)[:, None] + (terms.inner - new_top[:, None]))
-    if pulled is not None:
-        pulled = pulled * old[:, None] + terms.pull(new)
-    return new_top, new_common, total * old + new.sum(-1), pulled
+    lowest = jnp.full_like(zero, float(jnp.finfo(zero.dtype).min) / 4)
+    start = Sums(lowest, zero, zero, pulled)
+    return jax.lax.scan(lambda sums, block: (sums.joined(terms(coordinates, block)), None), start, blocks)[0]
 
 
 def _all_terms(law: Law, points: Pair, log_weights):
@@ -202,7 +207,7 @@ def _tied_blocks(law: Law, points: Pair, variances, logs):
     centres = jnp.asarray(law.places.high)
     nearest = jnp.argmax(points.high @ centres.T - 0.5 * jnp.sum(centres * centres, -1), -1)
     rest = points.less(law.places.rows(nearest)) @ whitener
-    start = Pair(jnp.asarray(law.whitened.high), law.whitened.low).rows(nearest)
+    start = law.whitened.rows(nearest)
     whitened = Pair(start.high, rest if start.low is None else rest + start.low)
 
     def tied(at, block):

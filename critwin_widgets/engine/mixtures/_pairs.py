@@ -23,7 +23,8 @@ class Pair(eqx.Module):
 
     def rows(self, index) -> "Pair":
         """Return the rows of an index."""
-        return Pair(self.high[index], None if self.low is None else self.low[index])
+        low = None if self.low is None else jnp.asarray(self.low)[index]
+        return Pair(jnp.asarray(self.high)[index], low)
 
     def less(self, other: "Pair"):
         """Return the difference in the working precision, accurate where the two are close."""
@@ -53,20 +54,20 @@ def split(array: Array) -> Pair:
     return Pair(high, np.subtract(array, high, dtype=array.dtype).astype(dtype))
 
 
-def as_points(x: Any, dim: int) -> Array:
+def as_points(x: Any, dim: int, name: str = "x") -> Array:
     """Return points with a last axis of length `dim`, a JAX array in the working precision or a host array.
 
     Raises:
-        ValueError: `x` does not hold real numbers, or its last axis has another length.
+        ValueError: they do not hold real numbers, or the last axis has another length.
     """
     try:
         points = x if isinstance(x, jax.Array) else np.asarray(x)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"x must be an array of numbers: {error}") from None
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if not (jnp.issubdtype(points.dtype, jnp.floating) or jnp.issubdtype(points.dtype, jnp.integer)):
-        raise ValueError(f"x must hold real numbers, not {points.dtype}")
+        raise ValueError(f"{name} must hold real numbers, not {points.dtype}")
     if points.ndim == 0 or points.shape[-1] != dim:
-        raise ValueError(f"x must have a last axis of length {dim}, not shape {points.shape}")
+        raise ValueError(f"{name} must have a last axis of length {dim}, not shape {points.shape}")
     return points.astype(working_dtype()) if isinstance(points, jax.Array) else points
 
 

@@ -12,10 +12,15 @@ from scipy import special
 from .._types import Curves, PerTime, Places, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture, Mixture
 from ..processes import clock
-from . import pairs
+from . import pairs, quadrature
 
 _REACH = 40.0 * np.sinh(4.0 * np.linspace(-1, 1, 161)) / np.sinh(4.0)
 """Offsets in standard deviations, dense at the centre: beyond 38 a normal tail is below 1e-308."""
+
+_MOST_BYTES, _BLOCK_BYTES = 4 << 30, 64 << 20
+
+_PANELS = np.linspace(-12.0, 12.0, 49)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
 def line_of(mixture: Mixture, times: PerTime, members=None) -> tuple[Places, Places] | None:
@@ -51,7 +56,22 @@ def overlap_on_line(positions: Places, deviations: Places, a: SubsetWeights, b: 
     Args:
         positions, deviations: of every component at every time, `(T, K)`.
         a, b: normalised weights of `P` and `Q`, `(K, M)`, zero outside the sub-mixture.
+
+    Raises:
+        ValueError: one time alone would take more than 4 GiB; the message says how much.
     """
+    count, sets = a.shape
+    size = 8 * len(_REACH) * count * (count + sets)
+    if size > _MOST_BYTES:
+        raise ValueError(
+            f"{count} components and {sets} pairs of sub-mixtures would take {size / 2**30:.1f} GiB at every time; "
+            "ask for fewer components, or for method 'certified' or 'estimated'"
+        )
+    blocks = np.array_split(np.arange(len(positions)), max(1, -(-len(positions) * size // _BLOCK_BYTES)))
+    return np.concatenate([_overlap_on_line(positions[t], deviations[t], a, b) for t in blocks])
+
+
+def _overlap_on_line(positions: np.ndarray, deviations: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     grid = np.sort((positions[:, :, None] + deviations[:, :, None] * _REACH).reshape(len(positions), -1), axis=1)
     above = _difference(grid, positions, deviations, a, b) > 0
     flips = np.argwhere(above[:, 1:] != above[:, :-1])
@@ -79,22 +99,25 @@ def overlap_on_line(positions: Places, deviations: Places, a: SubsetWeights, b: 
 
 
 def expectation_grid(positions: np.ndarray, deviations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return quadrature points and trapezoid weights `(G,)` that resolve every component of one time.
+    """Return Gauss-Legendre points and weights `(G,)` that resolve every component of one time.
 
-    Points cluster at each component and between neighbours, where ratios of densities turn.
+    Panels cluster at each component and between neighbours, where ratios of densities turn.
     """
     order = np.argsort(positions)
     x, s = positions[order], deviations[order]
-    pieces = [(x[:, None] + s[:, None] * np.linspace(-12, 12, 385)).ravel()]
-    gaps = np.diff(x)
-    for k in np.flatnonzero(gaps > 6 * s[:-1]):
+    pieces, gaps = [x[:, None] + s[:, None] * _PANELS], [np.repeat(s[:, None], len(_PANELS), axis=1)]
+    far = np.flatnonzero(np.diff(x) > 6 * s[:-1])
+    if len(far):
         # p_k = p_{k+1} near the point that splits the gap by deviations; it turns over s^2 / gap.
-        middle = x[k] + gaps[k] * s[k] / (s[k] + s[k + 1])
-        width = max(s[k], s[k + 1]) ** 2 / gaps[k]
-        pieces.append(middle + 40 * width * np.linspace(-1, 1, 321))
-    grid = np.unique(np.concatenate(pieces))
-    steps = np.diff(grid)
-    return grid, (np.append(steps, 0) + np.insert(steps, 0, 0)) / 2
+        gap = (x[far + 1] - x[far])[:, None]
+        middle = x[far, None] + gap * (s[far] / (s[far] + s[far + 1]))[:, None]
+        width = np.maximum(s[far], s[far + 1])[:, None] ** 2 / gap
+        pieces.append(middle + 40 * width * np.linspace(-1, 1, 41))
+        gaps.append(np.repeat(4 * width, 41, axis=1))
+    spots, spacing = (np.concatenate([part.ravel() for part in parts]) for parts in (pieces, gaps))
+    edges = quadrature.thinned(spots, 0.25 * spacing)
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + half * (1 + _NODES)).ravel(), (half * _WEIGHTS).ravel()
 
 
 def returns_on_line(

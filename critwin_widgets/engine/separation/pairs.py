@@ -6,11 +6,13 @@ covariances, the Bhattacharyya bracket `ab BC^2 / (a + b) <= int min(a p, b q) <
 """
 
 import numpy as np
+from jaxtyping import Float
 from scipy import special
 
 from .._types import PairCurves, PerTime
 from ..mixtures import GaussianMixture
 from ..processes import clock
+from .gaps import squared_gaps
 
 
 def same_covariance(mixture: GaussianMixture) -> bool:
@@ -35,63 +37,85 @@ def shared_basis(mixture: GaussianMixture) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mahalanobis(mixture: GaussianMixture, times: PerTime) -> PairCurves:
-    """Return `Delta_t` of every pair for a shared covariance, shape `(T, K, K)`.
+    """Return `Delta_t` of every pair for a shared covariance, shape `(T, K, K)`."""
+    return mirrored(mahalanobis_of_pairs(mixture, times), mixture.n_components)
+
+
+def log_bhattacharyya(mixture: GaussianMixture, times: PerTime) -> PairCurves:
+    """Return `ln BC(p_t^i, p_t^j)`, shape `(T, K, K)`, for any covariances."""
+    return mirrored(log_bhattacharyya_of_pairs(mixture, times), mixture.n_components)
+
+
+def mirrored(upper: np.ndarray, count: int) -> np.ndarray:
+    """Return symmetric matrices `(T, K, K)` with a zero diagonal from their upper triangles `(T, P)`."""
+    rows, columns = np.triu_indices(count, 1)
+    found = np.zeros((len(upper), count, count))
+    found[:, rows, columns] = found[:, columns, rows] = upper
+    return found
+
+
+def mahalanobis_of_pairs(mixture: GaussianMixture, times: PerTime) -> Float[np.ndarray, "T P"]:
+    """Return `Delta_t` of the pairs `i < j` for a shared covariance, `(T, P)` with `P = K (K - 1) / 2`.
 
     On the sigma clock `Delta^2 = delta^T (Sigma + sigma^2 I)^{-1} delta`; distances come from mean
     differences, so a common offset or a far third component costs no digits.
     """
     coordinates, values = shared_basis(mixture)
-    count = mixture.n_components
-    rows, columns = np.triu_indices(count, 1)
+    rows, columns = np.triu_indices(mixture.n_components, 1)
     precision = 1.0 / (values + clock.to_sigma(times)[:, None] ** 2)
-    squared = np.zeros((len(times), count, count))
     if (values == values[0]).all():
-        gaps = np.square(coordinates[rows] - coordinates[columns]).sum(-1)
-        upper = precision[:, :1] * gaps
-    else:
-        # Blocks of pairs bound the memory of the differences to about 64 MB.
-        block = max(1, int(8e6 / coordinates.shape[1]))
-        upper = np.concatenate(
-            [
-                precision @ np.square(coordinates[rows[s : s + block]] - coordinates[columns[s : s + block]]).T
-                for s in range(0, max(len(rows), 1), block)
-            ],
-            axis=1,
-        )
-    squared[:, rows, columns] = squared[:, columns, rows] = upper
-    return np.sqrt(squared)
+        return np.sqrt(precision[:, :1] * squared_gaps(coordinates)[rows, columns])
+    found = np.empty((len(times), len(rows)))
+    for part in _blocks(len(rows), mixture.dim):
+        found[:, part] = precision @ np.square(coordinates[rows[part]] - coordinates[columns[part]]).T
+    return np.sqrt(found)
 
 
-def log_bhattacharyya(mixture: GaussianMixture, times: PerTime) -> PairCurves:
-    """Return `ln BC(p_t^i, p_t^j)`, shape `(T, K, K)`, for any covariances.
+def log_bhattacharyya_of_pairs(mixture: GaussianMixture, times: PerTime) -> Float[np.ndarray, "T P"]:
+    """Return `ln BC(p_t^i, p_t^j)` of the pairs `i < j`, `(T, P)`, for any covariances.
 
     `ln BC = -delta^T C^{-1} delta / 8 - (ln det C - (ln det C_i + ln det C_j) / 2) / 2` with `C` the
     mean of the two covariances; one eigendecomposition per pair serves all times.
     """
-    means = np.asarray(mixture.offsets)
+    if mixture.covariance_type == "tied":
+        return -np.square(mahalanobis_of_pairs(mixture, times)) / 8
     values = np.asarray(mixture.eigenvalues, dtype=np.float64)
     variance = clock.to_sigma(times)[:, None] ** 2
-    count, dim = means.shape
-    kind = mixture.covariance_type
-    out = np.zeros((len(times), count, count))
-    for i in range(count):
-        for j in range(i + 1, count):
-            delta = means[i] - means[j]
-            if kind == "tied":
-                middle = mixed_i = mixed_j = values
-                delta = delta @ np.asarray(mixture.eigenvectors)
-            elif kind == "full":
-                middle, vectors = np.linalg.eigh(
-                    (np.asarray(mixture.covariances[i]) + np.asarray(mixture.covariances[j])) / 2
-                )
-                delta, mixed_i, mixed_j = delta @ vectors, values[i], values[j]
-            else:
-                mixed_i, mixed_j = (np.broadcast_to(values[k], (dim,)) for k in (i, j))
-                middle = (mixed_i + mixed_j) / 2
-            quadratic = (delta**2 / (middle + variance)).sum(-1)
-            logs = [np.log(v + variance).sum(-1) for v in (middle, mixed_i, mixed_j)]
-            out[:, i, j] = out[:, j, i] = np.minimum(-quadratic / 8 - (logs[0] - (logs[1] + logs[2]) / 2) / 2, 0.0)
-    return out
+    rows, columns = np.triu_indices(mixture.n_components, 1)
+    if mixture.covariance_type == "spherical":
+        squared = squared_gaps(np.asarray(mixture.offsets))[rows, columns]
+        middle = (values[rows] + values[columns]) / 2 + variance
+        logs = np.log(values + variance)
+        spread = np.log(middle) - (logs[:, rows] + logs[:, columns]) / 2
+        return np.minimum(-squared / middle / 8 - mixture.dim * spread / 2, 0.0)
+    logs = np.log(values + variance[:, :, None]).sum(-1)
+    found = np.empty((len(times), len(rows)))
+    for part in _blocks(
+        len(rows), len(times) * mixture.dim * (1 if mixture.covariance_type == "diag" else mixture.dim)
+    ):
+        delta, middle = _joint(mixture, values, rows[part], columns[part])
+        spread = middle + variance[:, :, None]
+        quadratic = (np.square(delta) / spread).sum(-1)
+        determinant = np.log(spread).sum(-1) - (logs[:, rows[part]] + logs[:, columns[part]]) / 2
+        found[:, part] = np.minimum(-quadratic / 8 - determinant / 2, 0.0)
+    return found
+
+
+def _joint(mixture: GaussianMixture, values: np.ndarray, rows: np.ndarray, columns: np.ndarray):
+    """Return mean differences and mean covariances of pairs in the eigenbasis of the latter, `(P, d)` each."""
+    means = np.asarray(mixture.offsets)
+    delta = means[rows] - means[columns]
+    if mixture.covariance_type == "diag":
+        return delta, (values[rows] + values[columns]) / 2
+    covariances = np.asarray(mixture.covariances)
+    middle, vectors = np.linalg.eigh((covariances[rows] + covariances[columns]) / 2)
+    return np.einsum("pd,pde->pe", delta, vectors), middle
+
+
+def _blocks(pairs: int, width: int) -> list[slice]:
+    """Return slices of pairs whose differences take about 64 MB."""
+    size = max(1, int(8e6 / width))
+    return [slice(first, first + size) for first in range(0, pairs, size)]
 
 
 def log_weighted_overlap(delta: np.ndarray, log_a: np.ndarray, log_b: np.ndarray) -> np.ndarray:

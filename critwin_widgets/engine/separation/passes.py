@@ -12,20 +12,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._devices import spread
+from .._memory import check_memory
 from .._types import Curves, PairCurves, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture, Mixture
 from ..processes import clock
 from . import pairs, stored
+from .budget import NARROW, bucket
+from .parallel import over_times
 
-_BUDGET = 2e11
-"""Floating-point operations an interactive pass may take: about two seconds on two cores."""
+_COLUMNS = 32
+"""Subsets that one step of an overlap pass takes; lists of subsets are padded to whole steps."""
 
-_BUCKETS = (2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
+_RATIOS = 256
+"""Ratios of sums of posteriors that one step of a return pass takes."""
 
-
-def bucket(size: int) -> int:
-    """Return the padded size: arrays come in few shapes, so a new component rarely recompiles."""
-    return next((b for b in _BUCKETS if b >= size), -(-size // 128) * 128)
+_CHAIN = 48
+"""Components up to which a return pass has room for every set inside every other of a chain."""
 
 
 def _split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,15 +43,21 @@ class Draws(eqx.Module):
     `kind` is "shared" (one covariance: whitened coordinates, at most K of them), "diagonal"
     (variances per component and axis), "full", or "stored" (log-ratios evaluated already, for
     components that are not Gaussian). `per_time` and `fixed` hold the arrays of the kind;
-    `log_weights` is `-inf` on padding.
+    `log_weights` is `-inf` on padding. Shapes depend on the bucket of K alone, and `components` is an
+    array rather than a static number, so that a component more or less recompiles nothing.
     """
 
     per_time: tuple
     fixed: tuple
     log_weights: np.ndarray
+    components: np.ndarray
     kind: str = eqx.field(static=True)
     n: int = eqx.field(static=True)
-    count: int = eqx.field(static=True)
+
+    @property
+    def count(self) -> int:
+        """Number of components without the padding."""
+        return int(self.components)
 
     @staticmethod
     def of(mixture: Mixture, times: np.ndarray, n: int, key) -> "Draws":
@@ -58,6 +67,7 @@ class Draws(eqx.Module):
         logs = np.full(padded, -np.inf, np.float32)
         logs[:count] = np.log(np.asarray(mixture.weights))
         variance = clock.to_sigma(times)[:, None] ** 2
+        check_memory(_bytes(mixture, len(times), n), f"{n} draws from each of {count} components at {len(times)} times")
         if not isinstance(mixture, GaussianMixture):
             ratios = stored.log_ratios(mixture, times, n, key)
             per_time, fixed, kind = (_pad(_pad(ratios, 3, padded), 1, padded),), (), "stored"
@@ -67,7 +77,16 @@ class Draws(eqx.Module):
             per_time, fixed, kind = _full(mixture, variance, padded)
         else:
             per_time, fixed, kind = _diagonal(mixture, variance, padded)
-        return Draws(per_time, fixed, logs, kind, n, count)
+        return Draws(per_time, fixed, logs, np.asarray(count, np.int32), kind, n)
+
+
+def _bytes(mixture: Mixture, times: int, n: int) -> float:
+    """Return the bytes of the largest arrays of a pass: four of `(K, n, K)` and the pairs' differences."""
+    count, dim = bucket(mixture.n_components), mixture.dim
+    if not isinstance(mixture, GaussianMixture):
+        return 4.0 * count**2 * n * (times + 4)
+    width = dim if mixture.covariance_type == "full" else min(dim, max(count, NARROW))
+    return 4.0 * count**2 * (4 * n + 3 * width)
 
 
 def _pad(array: np.ndarray, axis: int, size: int, value: float = 0.0) -> np.ndarray:
@@ -78,7 +97,7 @@ def _pad(array: np.ndarray, axis: int, size: int, value: float = 0.0) -> np.ndar
 
 def _shared(mixture, variance, padded):
     coordinates, values = pairs.shared_basis(mixture)
-    if mixture.dim <= mixture.n_components:
+    if mixture.dim <= max(mixture.n_components, NARROW):
         whitened = coordinates / np.sqrt(values + variance)[:, None, :]
     elif (values == values[0]).all():
         left, sizes, _ = np.linalg.svd(coordinates, full_matrices=False)
@@ -88,7 +107,7 @@ def _shared(mixture, variance, padded):
         # moves continuously with time, so common random numbers stay common.
         left, sizes, _ = np.linalg.svd(coordinates / np.sqrt(values + variance)[:, None, :], full_matrices=False)
         whitened = (left * sizes[:, None, :]) @ np.swapaxes(left, 1, 2)
-    whitened = _pad(_pad(whitened, 2, bucket(whitened.shape[2])), 1, padded)
+    whitened = _pad(_pad(whitened, 2, bucket(min(mixture.dim, max(padded, NARROW)))), 1, padded)
     return _split(whitened), (), "shared"
 
 
@@ -102,7 +121,7 @@ def _diagonal(mixture, variance, padded):
             left, sizes, _ = np.linalg.svd(means, full_matrices=False)
             means, spare = left * sizes, mixture.dim - mixture.n_components
         values = np.tile(values[:, None], (1, means.shape[1]))
-    width = bucket(means.shape[1])
+    width = bucket(min(mixture.dim, padded) if mixture.covariance_type == "spherical" else mixture.dim)
     spread = _pad(_pad(values[None] + variance[:, None], 2, width, 1.0), 1, padded, 1.0)
     logdet = np.log(spread).sum(-1) + spare * np.log(spread[:, :, 0])
     means = _pad(_pad(means, 1, width), 0, padded)
@@ -130,14 +149,14 @@ def draw_noise(draws: Draws, key) -> tuple:
     if draws.kind == "stored":
         return ()
     if draws.kind == "shared":
-        return (jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])),)
+        return (spread(jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])), 1),)
     shape = draws.per_time[0].shape[1:]
-    z = jax.random.normal(key, (shape[0], draws.n, shape[1]))
+    z = spread(jax.random.normal(key, (shape[0], draws.n, shape[1])), 1)
     if draws.kind == "full":
         return (z,)
     spare = draws.fixed[2]
     radius = 2.0 * jax.random.gamma(jax.random.fold_in(key, 1), jnp.maximum(spare, 1e-3) / 2, (shape[0], draws.n))
-    return z, jnp.where(spare > 0, radius, 0.0)
+    return z, spread(jnp.where(spare > 0, radius, 0.0), 1)
 
 
 def _differences(draws: Draws, noise, now):
@@ -182,27 +201,43 @@ def _moments(values, strata):
 
 
 @eqx.filter_jit
-def _overlap_pass(draws: Draws, noise, in_a, in_b, weight_a, weight_b, strata):
+def _overlap_pass(draws: Draws, noise, steps, in_a, in_b, strata):
+    """Return means and variances `(T, G, W)` for the first `steps` of G groups of W subsets."""
+
     def one(now):
         r = _posterior(draws, noise, now)
-        a, b = (r @ in_a) / weight_a, (r @ in_b) / weight_b
-        total = a + b
-        return _moments(jnp.where(total > 0, 2 * jnp.minimum(a, b) / jnp.where(total > 0, total, 1.0), 0.0), strata)
+
+        def group(g, found):
+            a, b = r @ in_a[g], r @ in_b[g]
+            shared = 2 * jnp.minimum(a, b) / jnp.maximum(a + b, jnp.finfo(r.dtype).tiny)
+            return tuple(x.at[g].set(y) for x, y in zip(found, _moments(shared, strata[g]), strict=True))
+
+        blank = jnp.zeros((len(in_a), in_a.shape[-1]), r.dtype)
+        # A loop of as many turns as there are groups: more subsets need no other shape.
+        return jax.lax.fori_loop(0, steps, group, (blank, blank))
 
     return jax.lax.map(one, draws.per_time)
 
 
 @eqx.filter_jit
-def _return_pass(draws: Draws, noise, masks, parts, wholes, with_logs: bool):
+def _return_pass(draws: Draws, noise, masks, steps, parts, wholes, with_logs):
+    """Return means, variances and mean logarithms `(T, G, Q)` of the first `steps` of G groups of Q ratios."""
+
     def one(now):
         sums = jnp.einsum("knj,jv->kvn", _posterior(draws, noise, now), masks).reshape(-1, draws.n)
-        part, whole = sums[parts], sums[wholes]
-        share = jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1.0), 0.0)
-        variance = share.var(-1) / max(draws.n - 1, 1)
-        if not with_logs:  # a logarithm per draw and subset is most of the cost
-            return share.mean(-1), variance, jnp.zeros_like(variance)
-        logs = jnp.log(jnp.maximum(share, jnp.finfo(share.dtype).tiny))
-        return share.mean(-1), variance, logs.mean(-1)
+
+        def group(g, found):
+            part, whole = sums[parts[g]], sums[wholes[g]]
+            share = jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1.0), 0.0)
+            tiny = jnp.finfo(share.dtype).tiny
+            logs = jax.lax.cond(  # a logarithm per draw and subset is most of the cost
+                with_logs[g], lambda x: jnp.log(jnp.maximum(x, tiny)).mean(-1), lambda x: jnp.zeros(len(x)), share
+            )
+            new = share.mean(-1), share.var(-1) / max(draws.n - 1, 1), logs
+            return tuple(x.at[g].set(y) for x, y in zip(found, new, strict=True))
+
+        blank = jnp.zeros(parts.shape, sums.dtype)
+        return jax.lax.fori_loop(0, steps, group, (blank, blank, blank))
 
     return jax.lax.map(one, draws.per_time)
 
@@ -220,17 +255,28 @@ def _transition_pass(draws: Draws, noise):
 def _pair_pass(draws: Draws, noise):
     def one(now):
         # 2 min(p_k, p_j) / (p_k + p_j) = 2 / (1 + e^|l|), an even function of the log-ratio.
-        h = 2.0 * jax.nn.sigmoid(-jnp.abs(_differences(draws, noise, now)))
-        mean, variance = h.mean(1), h.var(1) / max(draws.n - 1, 1)
+        logs = jnp.abs(_differences(draws, noise, now))
+        # Two reductions that each work the exponential out are faster than one that stores it: the
+        # cut-offs differ so that the compiler does not join them, and lie below any overlap of note.
+        mean = (2.0 / (1.0 + jnp.exp(jnp.minimum(logs, 60.0)))).mean(1)
+        square = jnp.square(2.0 / (1.0 + jnp.exp(jnp.minimum(logs, 40.0)))).mean(1)
+        variance = jnp.maximum(square - mean**2, 0.0) / max(draws.n - 1, 1)
         return (mean + mean.T) / 2, (variance + variance.T) / 4
 
     return jax.lax.map(one, draws.per_time)
 
 
-def _columns(draws: Draws, masks: np.ndarray, strata: np.ndarray):
-    """Pad `(K, M)` masks and strata to the bucket sizes."""
-    rows, columns = draws.log_weights.shape[0], bucket(masks.shape[1])
-    return (_pad(_pad(m.astype(np.float32), 1, columns), 0, rows) for m in (masks, strata))
+def _groups(array: np.ndarray, size: int, room: int, value: float = 0.0) -> np.ndarray:
+    """Return the last axis padded to `room` groups of `size`, groups first: `(room, ..., size)` in float32."""
+    padded = _pad(array.astype(np.float32), array.ndim - 1, size * room, value)
+    return np.moveaxis(padded.reshape(*array.shape[:-1], room, size), -2, 0)
+
+
+def _room(needed: int, usual: int) -> int:
+    """Return how many groups to make room for: the usual number, or four times as often as it takes."""
+    while usual < needed:
+        usual *= 4
+    return usual
 
 
 def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -> tuple[Curves, Curves]:
@@ -244,17 +290,20 @@ def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -
     """
     weights = np.exp(draws.log_weights[: draws.count].astype(np.float64))[:, None]
     total_a, total_b = (np.sum((x > 0) * weights, 0) for x in (a, b))
-    in_a, strata = _columns(draws, a > 0, (a + b) / 2)
-    in_b, _ = _columns(draws, b > 0, b)
-    size = in_a.shape[1]
-    total_a, total_b = (_pad(x.astype(np.float32), 0, size, 1.0) for x in (total_a, total_b))
-    mean, variance = _overlap_pass(draws, noise, in_a, in_b, total_a, total_b, strata)
-    keep = a.shape[1]
-    return np.asarray(mean, np.float64)[:, :keep], np.sqrt(np.asarray(variance, np.float64)[:, :keep])
+    rows, keep = draws.log_weights.shape[0], a.shape[1]
+    size = next((s for s in (2, 8) if keep <= s), _COLUMNS)
+    steps = -(-keep // size)
+    # Room for as many candidates as 21 dendrograms can propose.
+    room = 1 if size < _COLUMNS else _room(steps, 22 * rows // _COLUMNS + 1)
+    scaled = ((a > 0) / total_a, (b > 0) / total_b, (a + b) / 2)
+    in_a, in_b, strata = (_groups(_pad(x, 0, rows), size, room) for x in scaled)
+    moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata)
+    mean, variance = (np.asarray(x, np.float64).reshape(len(x), -1)[:, :keep] for x in moments)
+    return mean, np.sqrt(variance)
 
 
 def return_estimates(
-    draws: Draws, noise, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetWeights, with_logs: bool
+    draws: Draws, noise, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetWeights, with_logs: np.ndarray | bool
 ) -> tuple[Curves, Curves, Curves]:
     """Return `E[P(set | Y_t, context)]` over draws from sub-mixtures, `(T, M)` each.
 
@@ -263,65 +312,61 @@ def return_estimates(
         noise: from `draw_noise`.
         sets, contexts: boolean masks `(K, M)`, each set inside its context.
         sources: normalised weights of the sub-mixtures drawn from, `(K, M)`.
-        with_logs: whether to average logarithms too.
+        with_logs: whether to average logarithms too, for all or for each, `(M,)`.
 
     Returns:
-        The mean, its standard error, and `E ln P(set | Y_t, context)` (zeros without logs).
+        The mean, its standard error, and `E ln P(set | Y_t, context)` (anything where without logs).
     """
     # Only draws from the sources count, and sets repeat among pairs: sum the posterior once per
     # distinct set, then look at each (source component, set, context) that is needed.
-    distinct, place = np.unique(np.concatenate([sets, contexts], axis=1), axis=1, return_inverse=True)
-    place = place.reshape(-1)
-    width = bucket(distinct.shape[1])
-    masks, _ = _columns(draws, distinct, distinct)
-    component, pair = np.nonzero(sources)
-    size = _pad_size(len(pair))
+    distinct, place = _distinct(np.concatenate([sets, contexts], axis=1))
+    rows, count = draws.log_weights.shape[0], sets.shape[1]
+    logged = np.broadcast_to(with_logs, count)
+    # A family has fewer than 2K sets; those with logarithms, of features, stay as many when a component moves.
+    width = _room(distinct.shape[1], bucket(int(logged.sum()) + 1) + (0 if logged.all() else 2 * rows))
+    masks = _pad(_pad(distinct.astype(np.float32), 1, width), 0, rows)
+    pair, component = np.nonzero(sources.T)
+    # Those with logarithms first: whole steps go without.
+    order = np.argsort(~logged[pair], kind="stable")
+    pair, component = pair[order], component[order]
+    size = 64 if len(pair) <= 64 else _RATIOS
+    steps = -(-len(pair) // size)
+    # Room for the worst family, a chain, while that is small.
+    usual = rows**3 // 6 + 4 * rows**2 if rows <= _CHAIN else 2 * rows**2
+    room = 1 if size < _RATIOS else _room(steps, usual // _RATIOS + 1)
     parts, wholes = (
-        _pad((component * width + place[pair + shift]).astype(np.int32), 0, size) for shift in (0, sets.shape[1])
+        _pad((component * width + place[pair + shift]).astype(np.int32), 0, size * room).reshape(room, size)
+        for shift in (0, count)
     )
-    moments = _return_pass(draws, noise, masks, parts, wholes, with_logs)
-    mean, variance, logs = (np.asarray(x, np.float64)[:, : len(pair)] for x in moments)
-    strata = np.zeros((len(pair), sets.shape[1]))
-    strata[np.arange(len(pair)), pair] = sources[component, pair]
-    return mean @ strata, np.sqrt(variance @ strata**2), logs @ strata
+    flags = _pad(logged[pair], 0, size * room).reshape(room, size).any(1)
+    moments = over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags)
+    mean, variance, logs = (np.asarray(x, np.float64).reshape(len(x), -1)[:, : len(pair)] for x in moments)
+    weights, heads = sources[component, pair], np.flatnonzero(np.diff(pair, prepend=-1))
+    answers = [np.add.reduceat(x, heads, axis=1) for x in (mean * weights, variance * weights**2, logs * weights)]
+    found = [np.empty_like(x) for x in answers]
+    for array, answer in zip(found, answers, strict=True):
+        array[:, pair[heads]] = answer
+    return found[0], np.sqrt(found[1]), found[2]
 
 
-def _pad_size(size: int) -> int:
-    """Return the next of 1, 1.5, 2, 3, 4, 6, ... at least 64: lists of pairs vary more than components do."""
-    power = 1 << max(size - 1, 63).bit_length()
-    return power * 3 // 4 if size <= power * 3 // 4 else power
+def _distinct(masks: SubsetMasks) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct columns of boolean masks `(K, M)` and where each column went."""
+    packed = np.ascontiguousarray(np.packbits(masks, axis=0).T)
+    _, first, place = np.unique(packed.view(f"V{packed.shape[1]}")[:, 0], return_index=True, return_inverse=True)
+    return masks[:, first], place.reshape(-1)
 
 
 def transition_estimates(draws: Draws, noise) -> tuple[PairCurves, PairCurves]:
     """Return the label transition matrix `M_t` and its standard error, `(T, K, K)` each."""
-    return _square(_transition_pass(draws, noise), draws.count)
+    return _square(over_times(_transition_pass, draws, noise), draws.count)
 
 
 def pair_estimates(draws: Draws, noise) -> tuple[PairCurves, PairCurves]:
     """Return `O(p_t^i, p_t^j)` of all pairs and its standard error, `(T, K, K)` each."""
-    return _square(_pair_pass(draws, noise), draws.count)
+    return _square(over_times(_pair_pass, draws, noise), draws.count)
 
 
 def _square(moments, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard error without the padding, in float64."""
     mean, variance = (np.asarray(x, np.float64)[:, :count, :count] for x in moments)
     return mean, np.sqrt(variance)
-
-
-def draws_per_component(mixture: Mixture, times: int, subsets: int, wanted: int = 1024) -> int:
-    """Return how many draws per component fit the interactive budget, between 64 and `wanted`."""
-    count = bucket(mixture.n_components)
-    if not isinstance(mixture, GaussianMixture):
-        # A density may cost a few hundred operations per coordinate, and the ratios are kept.
-        wanted = max(64, min(wanted, int(1e8 / (times * count**2))))
-        width = 200 * mixture.dim
-    elif pairs.same_covariance(mixture):
-        width = min(mixture.dim, count)
-    else:
-        width = mixture.dim**2 if mixture.covariance_type == "full" else 3 * min(mixture.dim, 2 * count)
-    per_draw = times * count * (2 * count * width + 4 * count * subsets + 20 * subsets)
-    memory = 5e8 / (4 * count * (4 * count + 6 * subsets))
-    fits = int(min(_BUDGET / per_draw, memory, wanted))
-    if fits >= wanted:
-        return wanted
-    return max(64, 1 << (fits.bit_length() - 1))  # powers of two: few shapes, few compilations

@@ -6,13 +6,15 @@ import numpy as np
 
 from .._types import Curves, PairCurves, PerTime, SubsetMasks, SubsetWeights
 from ..mixtures import Mixture, as_key
-from . import exact, line
+from . import exact, line, stored
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
 from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
 from .table import PairTable
 
-_EXACT_SECONDS = 0.5
+EXACT_SECONDS = 0.5
 """Seconds an exact answer may take, by the model of its cost, when it is not asked for by name."""
+_MANY = 4
+"""Pairs of sub-mixtures from which brackets are matrix products, a little wider but all at once."""
 
 
 class Survey:
@@ -27,10 +29,19 @@ class Survey:
         n: draws per component.
         seed: seed of the draws.
         method: "auto" uses exact results where they exist; "estimated" and "certified" do not.
+        exact_seconds: what an exact answer off a line may cost when `method` is "auto".
     """
 
-    def __init__(self, mixture: Mixture, times: PerTime, n: int, seed: int = 0, method: str = "auto"):
-        self.mixture, self.times, self.n = mixture, times, n
+    def __init__(
+        self,
+        mixture: Mixture,
+        times: PerTime,
+        n: int,
+        seed: int = 0,
+        method: str = "auto",
+        exact_seconds: float = EXACT_SECONDS,
+    ):
+        self.mixture, self.times, self.n, self.exact_seconds = mixture, times, n, exact_seconds
         self.key = as_key(seed)
         self.method = method
         self.weights = np.asarray(mixture.weights)
@@ -60,6 +71,11 @@ class Survey:
         """Common random numbers of all passes and times."""
         return draw_noise(self.draws, self.key)
 
+    @functools.cached_property
+    def log_errors(self) -> PerTime:
+        """Errors of the log-densities behind the estimates, which widen their intervals, `(T,)`."""
+        return stored.log_errors(self.mixture, self.times)
+
     def brackets(self, a: SubsetWeights, b: SubsetWeights) -> tuple[Curves, Curves]:
         """Return the certified bounds of `ln O` for `M` pairs of sub-mixtures, `(T, M)` each."""
         bounds = [self.table.bracket(a[:, m], b[:, m]) for m in range(a.shape[1])]
@@ -78,13 +94,16 @@ class Survey:
         value = self._exact_overlaps(a, b)
         if value is not None:
             return Estimate(value, value, value, EXACT), value
-        log_low, log_high = self.brackets(a, b)
-        low, high = np.exp(log_low), np.exp(log_high)
+        if a.shape[1] > _MANY:
+            low, high = self.table.brackets(a, b)
+        else:
+            low, high = (np.exp(side) for side in self.brackets(a, b))
         if self.method == CERTIFIED:
             # The geometric mean is the natural centre of a bracket that spans decades.
-            return Estimate(np.exp((log_low + log_high) / 2), low, high, CERTIFIED), high
+            return Estimate(np.sqrt(low) * np.sqrt(high), low, high, CERTIFIED), high
         mean, error = overlap_estimates(self.draws, self.noise, a, b)
-        return within_bracket(mean, error, low, high, self.n), high
+        shift = stored.overlap_shift(mean, self.log_errors[:, None])
+        return within_bracket(mean, error, low, high, self.n, shift), high
 
     def pair_overlaps(self) -> Estimate:
         """Return `O(p_t^i, p_t^j)` of all pairs, `(T, K, K)`."""
@@ -102,7 +121,8 @@ class Survey:
                 )
             return Estimate(value, value, value, EXACT)
         mean, error = pair_estimates(self.draws, self.noise)
-        return within_bracket(mean, error, np.exp(self.table.log_low), np.exp(self.table.log_high), self.n)
+        shift = stored.overlap_shift(mean, self.log_errors[:, None, None])
+        return within_bracket(mean, error, np.exp(self.table.log_low), np.exp(self.table.log_high), self.n, shift)
 
     def returns(self, sets: SubsetMasks, contexts: SubsetMasks, sources: SubsetMasks | None = None) -> Estimate:
         """Return `E[P(set | Y_t, context)]` over draws from sub-mixtures, `(T, M)`.
@@ -113,28 +133,33 @@ class Survey:
         """
         return self._returns(sets, contexts, sources, False)[0]
 
-    def returns_with_logs(self, sets: SubsetMasks, contexts: SubsetMasks) -> tuple[Estimate, Curves]:
-        """Return `returns(sets, contexts)` and `E[ln P(set | Y_t, context)]`, `(T, M)` each."""
-        return self._returns(sets, contexts, None, True)
+    def returns_with_logs(
+        self, sets: SubsetMasks, contexts: SubsetMasks, logged: np.ndarray | bool = True
+    ) -> tuple[Estimate, Curves]:
+        """Return `returns(sets, contexts)` and `E[ln P(set | Y_t, context)]`, `(T, M)` each.
 
-    def _returns(self, sets, contexts, sources, with_logs: bool) -> tuple[Estimate, Curves]:
+        `logged` says for which sets, `(M,)`, the logarithms are wanted; they cost about as much again.
+        """
+        return self._returns(sets, contexts, None, logged)
+
+    def _returns(self, sets, contexts, sources, logged) -> tuple[Estimate, Curves]:
         strata = np.where(sets if sources is None else sources, self.weights[:, None], 0.0)
         strata = strata / strata.sum(0)
         if self.line is not None:
             value, logs = line.returns_on_line(*self.line, self.weights, sets, contexts, strata)
             return Estimate(value, value, value, EXACT), logs
-        found = self._exact_returns(sets, contexts, strata, with_logs)
+        found = self._exact_returns(sets, contexts, strata, bool(np.any(logged)))
         if found is not None:
             return Estimate(found[0], found[0], found[0], EXACT), found[1]
-        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, with_logs)
-        reach = half_width(mean, error, self.n)
+        mean, error, logs = return_estimates(self.draws, self.noise, sets, contexts, strata, logged)
+        reach = half_width(mean, error, self.n) + stored.return_shift(mean, self.log_errors[:, None])
         return Estimate(mean, np.maximum(mean - reach, 0.0), np.minimum(mean + reach, 1.0), ESTIMATED), logs
 
     def _worth(self, seconds, size: int) -> bool:
         """Whether an exact answer exists and is asked for, or cheap by the model of its cost."""
         if self.kind is None:
             return False
-        return self.method == EXACT or seconds(self.kind, self.mixture, len(self.times), size) < _EXACT_SECONDS
+        return self.method == EXACT or seconds(self.kind, self.mixture, len(self.times), size) < self.exact_seconds
 
     def _exact_overlaps(self, a, b) -> Curves | None:
         pairs = int(((a > 0).sum(0) * (b > 0).sum(0)).sum())
@@ -163,26 +188,40 @@ class Survey:
         """Return the label transition matrices, their standard errors `(T, K, K)`, and the method."""
         count = self.mixture.n_components
         if self.line is None and not self._worth(exact.return_seconds, count**2):
-            return *transition_estimates(self.draws, self.noise), ESTIMATED
+            mean, error = transition_estimates(self.draws, self.noise)
+            shift = stored.return_shift(mean, self.log_errors[:, None, None]) / CONFIDENCE_Z
+            return mean, np.hypot(error, shift), ESTIMATED
         rows, columns = (axis.ravel() for axis in np.indices((count, count)))
         eye = np.eye(count, dtype=bool)
         found = self.returns(eye[:, columns], np.ones((count, count**2), bool), eye[:, rows])
         if found.method != EXACT:
-            return *transition_estimates(self.draws, self.noise), ESTIMATED
+            mean, error = transition_estimates(self.draws, self.noise)
+            shift = stored.return_shift(mean, self.log_errors[:, None, None]) / CONFIDENCE_Z
+            return mean, np.hypot(error, shift), ESTIMATED
         matrix = np.reshape(found.value, (len(self.times), count, count))
         return matrix, np.zeros_like(matrix), EXACT
 
 
-def within_bracket(mean: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray, n: int) -> Estimate:
-    """Return a 95 % interval cut to a certified bracket, for `n` draws per component."""
-    reach = half_width(mean, error, n)
+def within_bracket(
+    mean: np.ndarray,
+    error: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    n: int | np.ndarray,
+    shift: np.ndarray | float = 0.0,
+) -> Estimate:
+    """Return a 95 % interval, widened by a systematic error `shift` and cut to a certified bracket.
+
+    `n` is the number of draws per component.
+    """
+    reach = half_width(mean, error, n) + shift
     lower, upper = np.clip(mean - reach, low, high), np.clip(mean + reach, low, high)
     # Where the draws say less than the bracket, its geometric mean is the better middle.
     value = np.where(mean > low, np.clip(mean, low, high), np.sqrt(low * upper))
     return Estimate(value, np.minimum(lower, value), np.maximum(upper, value), ESTIMATED)
 
 
-def half_width(mean: np.ndarray, error: np.ndarray, n: int) -> np.ndarray:
+def half_width(mean: np.ndarray, error: np.ndarray, n: int | np.ndarray) -> np.ndarray:
     """Return half of a 95 % interval of averages of numbers in [0, 1].
 
     When few draws land where two densities meet, the sample variance says too little (none at

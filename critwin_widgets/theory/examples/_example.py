@@ -15,7 +15,7 @@ class PrintedBound:
         relation: as printed, "<=", ">=" or "=".
         value: the printed expression's value, on the example's clock.
         formula: the expression.
-        source: where it is printed.
+        source: where it is printed, or "derived here" where a correction stands beside it.
         note: how it relates to LKC25's Definition 4.
     """
 
