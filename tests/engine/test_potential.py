@@ -5,6 +5,7 @@ import builtins
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from critwin_widgets.engine.components import Potential
 from critwin_widgets.engine.components._nuts import SamplingError, diagnose
@@ -114,3 +115,19 @@ def test_without_blackjax_the_error_names_the_command(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r'pip install "critwin-widgets\[nuts\]"'):
         Potential(lambda x: -jnp.sum(x**2), 1.0, 2)
+
+
+def test_a_gaussian_potential_is_known_to_rounding():
+    law = Rotated.make(2, 0.4, 0.0, 0.0)
+    potential, covariance = Potential(law, 0.4, 2, **FEW), np.eye(2) / 0.4
+    np.testing.assert_allclose(potential.mean, law.shift, atol=1e-5)
+    # The second moments of 8192 integration points are those of the Gaussian to about 0.5 %.
+    np.testing.assert_allclose(potential.covariance, covariance, atol=0.05)
+    normaliser = 3.0 + 0.5 * np.linalg.slogdet(2 * np.pi * covariance)[1]
+    assert potential.log_normaliser == pytest.approx(normaliser, abs=1e-5)
+    for t in (0.0, 1e-4, 0.3, 3.0, 20.0):
+        a = np.exp(-t)
+        exact = multivariate_normal(a * law.shift, a**2 * covariance + (1 - a**2) * np.eye(2))
+        y = exact.rvs(64, random_state=3)
+        np.testing.assert_allclose(potential.log_prob(y, t), exact.logpdf(y), atol=1e-5)
+        assert potential.log_prob_error(t) < 1e-5
