@@ -285,19 +285,24 @@ def log_prob_of(found: Fit, parts: Sums, rule: Rule, count, xp: Any = jnp):
 
     Fits and sums may be batched; the result has their batch axes.
     """
-    mean = xp.mean(parts.weights, -1) / count
-    relative = parts.weights / mean[..., None] / count
-    ratios = xp.sum(rule.ratios, (0, 2)) / count
-    product = xp.mean(parts.features[..., 0], -1) / mean / count
-    # The control variate; its coefficient is 0 where weights are equal, 1 as t grows.
-    slope = (product - xp.mean(ratios)) / (xp.sum(rule.ratios**2) / (count * REPLICATES) + 1e-12)
-    replicas = relative - slope[..., None] * ratios
-    middle = xp.mean(replicas, -1)
+    totals = parts.weights, parts.features[..., 0], xp.sum(rule.ratios, (0, 2)), xp.sum(rule.ratios**2, (0, 2))
+    whole = [xp.sum(part, -1, keepdims=True) for part in totals]
+    # The jackknife: all of the estimate, its control variate's coefficient too, without one replicate at a time.
+    rest = [total - part for total, part in zip(whole, totals, strict=True)]
+    value, slope = _controlled(*whole, count * REPLICATES, xp)
+    parts_of = _controlled(*rest, count * (REPLICATES - 1), xp)[0]
+    variance = xp.var(parts_of, -1) * (REPLICATES - 1)
+    known = ((1.0 - slope[..., 0]) * rule.log_z_error) ** 2
+    return found.log_volume(xp) + parts.top + value[..., 0] - rule.log_z, xp.sqrt(variance + known)
+
+
+def _controlled(weights, products, ratios, squares, count, xp: Any):
+    """Return the logarithm of the mean weight with its control variate, and its coefficient, of sums of `count`."""
+    # The coefficient is 0 where weights are equal, 1 as t grows.
+    slope = (products / weights * count - ratios) / (squares + 1e-12 * count)
+    middle = 1.0 - slope * ratios / count
     # The mean is positive; a control variate that says otherwise is not believed.
-    middle = xp.where(middle > 0.1, middle, 1.0)
-    variance = xp.var(replicas, -1, ddof=1) / REPLICATES / middle**2
-    value = found.log_volume(xp) + parts.top + xp.log(mean * middle) - rule.log_z
-    return value, xp.sqrt(variance + ((1.0 - slope) * rule.log_z_error) ** 2)
+    return xp.log(weights / count) + xp.log(xp.where(middle > 0.1, middle, 1.0)), slope
 
 
 def score_of(found: Fit, parts: Sums, rule: Rule, count, xp: Any = jnp):
