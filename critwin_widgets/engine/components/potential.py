@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from scipy.stats import chi2
 
 from .._precision import to_device, working_dtype
 from .._types import Array
@@ -146,6 +147,18 @@ class Potential(Component):
     def mean(self) -> np.ndarray:
         """Mean, estimated, `(d,)` in float64."""
         return self.mode + np.asarray(self.mean_offset)
+
+    @property
+    def estimated(self) -> bool:
+        """True: mean and log-densities are estimates."""
+        return True
+
+    @property
+    def mean_error(self) -> float:
+        """95 % radius of the error of `mean`, from the chains' effective sample size."""
+        # The largest variance for all directions: the radius of a ball, not of an ellipsoid.
+        scatter = self.variance_range[1] / min(self.diagnostics.effective_size, self.bank[..., 0].size)
+        return float(np.sqrt(chi2.ppf(0.95, self.dim) * scatter))
 
     @property
     def covariance(self) -> np.ndarray:
