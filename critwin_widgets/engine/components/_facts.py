@@ -107,7 +107,7 @@ def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findi
     def weigh(bend: float):
         """Return the log-weights of the large set, the chains and the points, and all places."""
         u = [warp(large, bend, np)[0], whitened, warp(z, bend, np)[0]]
-        places = prior.place(np.concatenate([part.reshape(-1, dim) for part in u]))
+        places = np.asarray(prior.place(np.concatenate([part.reshape(-1, dim) for part in u])))
         parts = np.split(levels(log_density, facts, places), sizes)
         own = [part.reshape(like.shape[:2]) - log_proposal(like, bend) for part, like in zip(parts, u, strict=True)]
         return own, parts[1].reshape(whitened.shape[:2]), places
@@ -118,7 +118,7 @@ def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findi
         # Centre and axes depend on the tails through the pilots; mode and root do not.
         facts, first = eqx.tree_at(lambda f: f.bend, facts, np.asarray(bend)), prior
         prior = fit_prior(log_density, facts)
-        whitened = (first.shift + first.scale * whitened - prior.shift) / prior.scale
+        whitened = np.asarray((first.shift + first.scale * whitened - prior.shift) / prior.scale)
         own, _, places = weigh(bend)
     logs_large, logs_chains, logs_z = own
     log_mean, error = bridge(logs_large, logs_chains)

@@ -289,15 +289,16 @@ def log_prob_of(found: Fit, parts: Sums, rule: Rule, count, xp: Any = jnp):
     whole = [xp.sum(part, -1, keepdims=True) for part in totals]
     # The jackknife: all of the estimate, its control variate's coefficient too, without one replicate at a time.
     rest = [total - part for total, part in zip(whole, totals, strict=True)]
-    value, slope = _controlled(*whole, count * REPLICATES, xp)
-    parts_of = _controlled(*rest, count * (REPLICATES - 1), xp)[0]
+    value, slope = _controlled(whole, count * REPLICATES, xp)
+    parts_of = _controlled(rest, count * (REPLICATES - 1), xp)[0]
     variance = xp.var(parts_of, -1) * (REPLICATES - 1)
     known = ((1.0 - slope[..., 0]) * rule.log_z_error) ** 2
     return found.log_volume(xp) + parts.top + value[..., 0] - rule.log_z, xp.sqrt(variance + known)
 
 
-def _controlled(weights, products, ratios, squares, count, xp: Any):
-    """Return the logarithm of the mean weight with its control variate, and its coefficient, of sums of `count`."""
+def _controlled(totals, count, xp: Any):
+    """Return the logarithm of the mean weight with its control variate, and the coefficient, of `count` points."""
+    weights, products, ratios, squares = totals
     # The coefficient is 0 where weights are equal, 1 as t grows.
     slope = (products / weights * count - ratios) / (squares + 1e-12 * count)
     middle = 1.0 - slope * ratios / count
