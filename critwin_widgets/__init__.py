@@ -70,6 +70,7 @@ _HOMES = {
     "adapters": (
         "from_labelled",
         "from_sklearn",
+        "to_sklearn",
     ),
     "engine": (
         "BudgetWarning",

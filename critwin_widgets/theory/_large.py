@@ -217,7 +217,7 @@ def large_tree(mixture: GaussianMixture, level: float, n: int, seed: int, times:
     measured = _separation(crowd, grid, bounds, kept, draws)
     stars, proven = eps_stars(measured)
     curves = tree_curves(measured, _returns(crowd, grid, rows, soft, draws), soft)
-    features = _feature_curves(mixture, grid, chosen, draws, crowd.independent(np.array(mixture.n_components)))
+    features = _feature_curves(mixture, grid, chosen, draws, crowd.independent(np.array([mixture.n_components])))
     inside = set(kept)
     others = [
         (everything[m], Estimate(float(middle[m]), float(least[m]), float(most[m]), CERTIFIED))
@@ -271,7 +271,7 @@ def _returns(crowd: Crowd, times: PerTime, rows: list[Node], soft: list[tuple[in
         shares = mass[below] / mass[parent]
         chance = float(shares @ shares)
         mean, error = interval(np.einsum("tvn,v->tn", draws.share[:, below], shares))
-        reach = half_width(mean, error, crowd.independent(sizes[parent]))
+        reach = half_width(mean, error, crowd.independent(sizes[[parent]]))
         sides = ((side - chance) / (1.0 - chance) for side in (mean, mean - reach, mean + reach))
         keys.append((soft[parent], tuple(soft[v] for v in below)))
         tables.append(np.clip(np.stack(list(sides), axis=1), 0.0, 1.0))

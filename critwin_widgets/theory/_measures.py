@@ -104,7 +104,7 @@ def separation(survey: Survey, pairs: Estimate, subsets: list[tuple[int, ...]]) 
     whole = next((m for m, s in enumerate(subsets) if len(s) == count), None)
     return Separation(
         survey.times,
-        Estimate(**sides, method=method),
+        Estimate(sides["value"], sides["low"], sides["high"], method),
         Estimate(value, low, high, method=pairs.method),
         certified,
         high if pairs.method == EXACT else proven,
@@ -160,7 +160,7 @@ class Returns:
 
     def split(self, subset: tuple[int, ...], children: list[tuple[int, ...]]) -> tuple[Curves, float, float]:
         """Return the decided fraction of a split, columns value, low and high `(T, 3)`, with `half_of`'s answer."""
-        key = (subset, tuple(children))
+        key = (subset, tuple(sorted(children)))
         if key not in self._known:
             self.measure([key])
         return self._known[key]
@@ -179,8 +179,13 @@ class Returns:
         """Enter splits, as `measure` names them, with curves that were measured elsewhere, `(T, 3)` each."""
         halves = falls(self.times, np.concatenate(tables, axis=1), 0.5).reshape(-1, 3).tolist()
         for key, table, (value, low, high) in zip(keys, tables, halves, strict=True):
+            subset, children = key
             ends = [abs(x - value) for x in (low, high) if not math.isnan(x)]
-            self._known[key] = table, value, max(ends, default=0.0) if not math.isnan(value) else 0.0
+            self._known[subset, tuple(sorted(children))] = (
+                table,
+                value,
+                max(ends, default=0.0) if not math.isnan(value) else 0.0,
+            )
 
     def half_of(self, subset: tuple[int, ...], children: list[tuple[int, ...]]) -> tuple[float, float]:
         """Return the half-way time of a split and its margin of error."""

@@ -3,7 +3,6 @@
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..engine._types import Subset, TimeLike
@@ -21,6 +20,8 @@ _ROUNDING = 64
 """Units of rounding in a posterior: that of log-densities, which may be as large as this."""
 _BLOCK = 1 << 23
 """Numbers of one block of inner draws."""
+_CHUNK = 1 << 14
+"""Points whose densities are computed at once."""
 _MOST = 1 << 28
 """Inner evaluations of one time after which a relative error is given up."""
 
@@ -108,15 +109,15 @@ def _nested(mixture: Mixture, start, goal, t: float, n: int, inner: int, key):
     """Return value, low, high and the gap between the two biased averages."""
     weights = np.asarray(mixture.weights)
     count = mixture.n_components
-    outer_key, inner_key = jax.random.split(key)
+    keys = jax.random.split(key, count + 1)
     each = max(2, math.ceil(n / count))
     # Stratified by component: how many points each gets is not left to chance.
-    keys = jax.random.split(outer_key, count)
-    x = jnp.stack([jnp.asarray(mixture.sample(keys[i], each, i)) for i in range(count)])
+    x = np.stack([np.asarray(mixture.sample(keys[i], each, i)) for i in range(count)])
     ratios = [side / weights for side in (start, goal)]
-    gaps = _inner_means(mixture.at(t), x, ratios[0], t, inner // (2 * _FOLDS), inner_key)
-    found = _distances(gaps - _share(mixture, x, ratios[1]))
-    above, below, half = (np.asarray(side, np.float64) for side in found)
+    # Drawn on the host: nothing has to be compiled for it.
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(keys[-1])))
+    gaps = _inner_means(mixture.at(t), x, ratios[0], t, inner // (2 * _FOLDS), rng) - _share(mixture, x, ratios[1])
+    above, below, half = _distances(gaps)
     value = weights @ (2 * above - half).mean(1)
     upper, lower = weights @ above.mean(1), weights @ below.mean(1)
     reach_up, reach_down = (
@@ -127,40 +128,47 @@ def _nested(mixture: Mixture, start, goal, t: float, n: int, inner: int, key):
     most = 0.5 * max(ratios[0].max(), ratios[1].max())
     rare = above.sum(1) < 10.0 * most
     reach_up += most * CONFIDENCE_Z**2 / each * float(np.max(weights * rare))
-    rounding = _ROUNDING * float(jnp.finfo(x.dtype).eps) * upper
+    rounding = _ROUNDING * float(np.finfo(x.dtype).eps) * upper
     low, high = max(lower - reach_down - rounding, 0.0), min(upper + reach_up + rounding, 1.0)
     return min(max(value, lower, low), upper, high), low, high, max(upper - lower, 0.0)
 
 
-def _share(mixture: Mixture, x, ratio: np.ndarray) -> jax.Array:
-    """Return `p^S(x) / p(x)`, from `w_i(S) / w_i` per component."""
-    return mixture.posterior(x) @ jnp.asarray(ratio)
-
-
-def _inner_means(later: Mixture, x, ratio: np.ndarray, t: float, pairs: int, key) -> jax.Array:
-    """Return `E[p_t^S(Y_t) / p_t(Y_t) | X = x]` from each fold of inner draws, `(F, K, n)`.
-
-    Not compiled as a whole: components may need times as plain numbers, and compile for themselves.
-    """
-    a, s = float(signal(t)), float(np.sqrt(noise_variance(t)))
-    block = max(1, min(pairs, int(_BLOCK / (x.shape[0] * x.shape[1] * max(later.n_components, later.dim)))))
-    means = []
-    for fold_key in jax.random.split(key, _FOLDS):
-        total = 0.0
+def _inner_means(later: Mixture, x: np.ndarray, ratio: np.ndarray, t: float, pairs: int, rng) -> np.ndarray:
+    """Return `E[p_t^S(Y_t) / p_t(Y_t) | X = x]` from each fold of inner draws, `(F, K, n)`."""
+    a, s = x.dtype.type(signal(t)), x.dtype.type(np.sqrt(noise_variance(t)))
+    block = max(1, min(pairs, _BLOCK // x.size))
+    means = np.zeros((_FOLDS, *x.shape[:2]))
+    for fold in means:
         for first in range(0, pairs, block):
-            size = min(block, pairs - first)
-            z = s * jax.random.normal(jax.random.fold_in(fold_key, first), (size, *x.shape))
+            z = s * rng.standard_normal((min(block, pairs - first), *x.shape), x.dtype)
             # Antithetic: what is linear in the noise cancels.
-            total = total + (_share(later, a * x + z, ratio) + _share(later, a * x - z, ratio)).sum(0)
-        means.append(total / (2 * pairs))
-    return jnp.stack(means)
+            fold += (_share(later, a * x + z, ratio) + _share(later, a * x - z, ratio)).sum(0) / (2 * pairs)
+    return means
+
+
+def _share(mixture: Mixture, x: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Return `p^S(x) / p(x)` in float64, from `w_i(S) / w_i` per component.
+
+    In chunks of few sizes, so that little is compiled. Not compiled as a whole: components may need
+    times as plain numbers, and compile for themselves.
+    """
+    points = x.reshape(-1, x.shape[-1])
+    size = min(_CHUNK, 1 << max(len(points) - 1, 0).bit_length())
+    padded = np.pad(points, ((0, -len(points) % size), (0, 0)), "edge")
+    logs = np.log(np.asarray(mixture.weights))
+    found = [_mixed(mixture.log_prob_components(part), logs, ratio) for part in padded.reshape(-1, size, x.shape[-1])]
+    return np.concatenate(found)[: len(points)].reshape(x.shape[:-1]).astype(np.float64)
 
 
 @jax.jit
-def _distances(gaps):
+def _mixed(logs, log_weights, ratio):
+    return jax.nn.softmax(logs + log_weights, axis=-1) @ ratio.astype(logs.dtype)
+
+
+def _distances(gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return plug-in, cross-fitted and half-size plug-in differences, `(K, n)` each, from folds `(F, K, n)`."""
     mean = gaps.mean(0)
     others = (_FOLDS * mean - gaps) / (_FOLDS - 1)
-    crossed = (jnp.sign(others) * gaps).mean(0)
-    halves = jnp.abs(gaps.reshape(2, _FOLDS // 2, *mean.shape).mean(1)).mean(0)
-    return 0.5 * jnp.abs(mean), 0.5 * crossed, 0.5 * halves
+    crossed = (np.sign(others) * gaps).mean(0)
+    halves = np.abs(gaps.reshape(2, _FOLDS // 2, *mean.shape).mean(1)).mean(0)
+    return 0.5 * np.abs(mean), 0.5 * crossed, 0.5 * halves

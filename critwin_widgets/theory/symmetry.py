@@ -57,7 +57,9 @@ def symmetry_breaking_time(mixture: Mixture) -> Time:
         )
     narrow, wide = (math.sqrt(x) for x in small.variance_range)
     extent = 2 * float(np.sqrt(np.square(small.component_offsets).sum(-1).max()))
-    grid = clock.from_sigma(np.geomspace(0.02 * min(narrow, 1.0), 20.0 * max(extent, wide, 1.0), _STEPS))[::-1]
+    # Other components tabulate their noised laws anew at every time.
+    steps = _STEPS if isinstance(small, GaussianMixture) else _STEPS // 3
+    grid = clock.from_sigma(np.geomspace(0.02 * min(narrow, 1.0), 6.0 * max(extent, wide, 1.0), steps))[::-1]
     point = np.asarray(small.noised_mean(None, float(grid[0])), np.float64)
     before = float(grid[0])
     for t in grid[1:]:

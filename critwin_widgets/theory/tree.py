@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..engine._types import TimeLike
 from ..engine._validation import check_choice, check_count, check_eps, check_times
-from ..engine.mixtures import Mixture
+from ..engine.mixtures import Mixture, as_key
 from ..engine.separation import EXACT_SECONDS, Estimate, Survey, draws_per_component, interactive_draws
 from ..engine.separation.many import serves
 from . import _records
@@ -134,8 +134,10 @@ class MixtureTree:
         Raises:
             ValueError: no such component.
         """
-        (index,) = self.mixture.indices(component, "component")
-        return tuple(v for v in reversed(self.nodes) if index in v.subset)
+        found = self.mixture.indices(component, "component")
+        if len(found) != 1:
+            raise ValueError(f"component must be one component, not {len(found)}")
+        return tuple(v for v in reversed(self.nodes) if found[0] in v.subset)
 
     def vertex(self, subset: Any) -> Vertex:
         """Return the vertex of the soft tree with this subset of indices or labels.
@@ -218,6 +220,7 @@ def mixture_tree(
         raise ValueError("times must increase strictly from 0 and hold at least 3 values")
     if n is not None:
         check_count("n", n, 2)
+    as_key(seed)
     if mixture.n_components > LARGE and serves(mixture):
         return _of_many(mixture, level, n or DRAWS, seed, given, size)
     grid = time_grid(mixture, size) if given is None else given

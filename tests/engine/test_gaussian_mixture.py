@@ -1,5 +1,7 @@
 """Gaussian mixtures against scikit-learn, automatic differentiation and the process they are noised by."""
 
+import tracemalloc
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -116,6 +118,19 @@ BAD = [
     ({"means": [[0.0, np.inf], [1.0, 1.0]]}, r"means\[0, 1\]"),
     ({"means": np.zeros((0, 2))}, "at least one component"),
     ({"means": np.zeros((2, 2, 2))}, "means must have 1 or 2 axes"),
+    ({"means": [["0.0", "1.0"], ["2.0", "3.0"]]}, "means must hold real numbers, not <U3"),
+    ({"means": np.zeros((2, 2), complex)}, "means must hold real numbers, not complex128"),
+    ({"means": np.zeros((2, 2), bool)}, "means must hold real numbers, not bool"),
+    ({"means": [[0.0, None], [1.0, 1.0]]}, "means must hold real numbers, not object"),
+    ({"means": [[0.0, 1.0], [1.0]]}, "means must be an array of numbers"),
+    ({"means": 3.0}, r"means must have 1 or 2 axes, not shape \(\)"),
+    ({"means": np.zeros((2, 0))}, "at least one component and one dimension"),
+    ({"covariances": [1.0, np.nan]}, r"covariances\[1\] is nan"),
+    ({"covariances": ["a", "b"]}, "covariances must hold real numbers"),
+    ({"covariances": [1.0, 1j]}, "covariances must hold real numbers, not complex128"),
+    ({"weights": [True, False]}, "weights must hold real numbers, not bool"),
+    ({"weights": [0.0, 1.0]}, r"weights must be positive, but weights\[0\] is 0.0"),
+    ({"weights": "equal"}, "weights must hold real numbers"),
     ({"covariances": [1.0, 0.0]}, r"covariances\[1\] is .*0.0"),
     ({"covariances": np.ones((3,))}, r"must have shape \(2,\)"),
     ({"covariances": np.eye(2), "covariance_type": "full"}, "covariances must have 3 axes"),
@@ -177,3 +192,47 @@ def test_bad_points_times_and_keys_are_named():
         mixture.sample(0, 0)
     with pytest.raises(TypeError, match="key must be"):
         mixture.sample("seed", 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": np.zeros((2, 2))}, r"y must have a last axis of length 3, not shape \(2, 2\)"),
+        ({"y": np.zeros(3)}, r"y must have shape \(n, 3\), not \(3,\)"),
+        ({"y": [["a", "b", "c"], ["d", "e", "f"]]}, "y must hold real numbers"),
+        ({"which": [0]}, r"one component per row of y \(2\), not shape \(1,\)"),
+        ({"which": [0, 5]}, "index 5, but components run from 0 to 4"),
+        ({"which": [-1, 0]}, "index -1, but components run from 0 to 4"),
+        ({"which": [0.0, 1.0]}, "which must hold component indices, not float64"),
+        ({"t": -1.0}, "t must be finite and not negative"),
+        ({"t": np.nan}, "t must be finite and not negative"),
+    ],
+)
+def test_bad_rows_to_denoise_are_named(change, message):
+    good = {"key": 0, "y": np.zeros((2, 3)), "which": [0, 1], "t": 0.5}
+    with pytest.raises(ValueError, match=message):
+        random_mixture().denoise_components(**(good | change))
+
+
+def test_nobody_changes_a_mixture_from_outside():
+    means, variances, weights = np.array([[0.0], [4.0]]), np.array([1.0, 2.0]), np.array([0.5, 0.5])
+    mixture = GaussianMixture(means, variances, weights)
+    means += 7
+    variances *= 3
+    weights[:] = [0.1, 0.9]
+    np.testing.assert_array_equal(mixture.means, [[0.0], [4.0]])
+    np.testing.assert_array_equal(mixture.covariances, [1.0, 2.0])
+    np.testing.assert_array_equal(mixture.weights, [0.5, 0.5])
+    with pytest.raises(ValueError, match="read-only"):
+        mixture.component_means[0] = 3.0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_large_mixture_needs_three_copies_of_its_means(dtype):
+    means = np.random.default_rng(0).normal(size=(100, 50_000)).astype(dtype)
+    tracemalloc.start()
+    mixture = GaussianMixture(means, 1.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Besides the caller's array: our means and offsets, and an eighth for the check of finiteness.
+    assert peak < 2.3 * mixture.means.nbytes

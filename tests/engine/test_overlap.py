@@ -173,20 +173,3 @@ def test_means_a_million_deviations_apart_leave_close_pairs_exact():
     delta, threshold = 2.0, 1.0 + np.log(0.5) / 2.0
     exact = 0.5 * stats.norm.cdf(-threshold) + stats.norm.cdf(threshold - delta)
     assert estimated.low - 1e-3 < exact < estimated.high + 1e-3
-
-
-def test_bad_arguments_are_named():
-    mixture = random_mixture("full")
-    with pytest.raises(ValueError, match="a is empty"):
-        overlap(mixture, [], [1], 0.5)
-    with pytest.raises(ValueError, match="b has the index 9"):
-        overlap(mixture, [0], [9], 0.5)
-    for bad in (-1.0, np.nan, [0.1, np.inf]):
-        with pytest.raises(ValueError, match="t must be finite and not negative"):
-            overlap(mixture, [0], [1], bad)
-    with pytest.raises(ValueError, match="method must be one of .*not 'montecarlo'"):
-        overlap(mixture, [0], [1], 0.5, method="montecarlo")
-    with pytest.raises(ValueError, match="method 'exact' needs"):
-        overlap(mixture, [0], [1], 0.5, method="exact")
-    with pytest.raises(ValueError, match="n must be an integer of at least 2"):
-        overlap(mixture, [0], [1], 0.5, n=1)

@@ -105,7 +105,7 @@ def test_intervals_cover_with_few_inner_draws(plane, exact):
 
 
 def test_bias_does_not_leave_the_interval_however_many_outer_draws(plane, exact):
-    found = measured_distance(plane, 0, [0, 1], TIMES, n=30_000, inner=16, seed=4)
+    found = measured_distance(plane, 0, [0, 1], TIMES, n=20_000, inner=16, seed=4)
     assert (found.low <= exact).all()
     assert (exact <= found.high).all()
     # The two biased ends bracket more than the scatter, and the extrapolated value is near the truth.

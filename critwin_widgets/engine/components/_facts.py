@@ -1,8 +1,8 @@
 """What is found once about an unnormalised density: its mode, normaliser and moments, and how curved it is.
 
 The normaliser is found by bridge sampling (Meng & Wong 1996) between the chains and the fitted
-Gaussian: unlike the Gaussian alone it sees tails that the Gaussian misses, and unlike the chains
-alone it knows the Gaussian's mass.
+proposal: unlike the proposal alone it sees tails that the proposal misses, and unlike the chains
+alone it knows the proposal's mass.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import norm, qmc
 
-from ._noised import PILOTS, REPLICATES, Facts, Fit, climb, fit, log_weights
+from ._noised import PILOTS, REPLICATES, Facts, Fit, climb, fit, unwarp, warp
 from ._nuts import Diagnostics, blackjax, run_chains
 
 _LARGE = 1024
@@ -57,8 +57,9 @@ def _fit_prior(log_density, facts: Facts) -> Fit:
 
 
 @eqx.filter_jit
-def _weigh(log_density, facts: Facts, found: Fit, z):
-    return log_weights(log_density, facts, found, z), found.place(z)
+def _levels(log_density, facts: Facts, found: Fit, u):
+    places = found.place(u)
+    return jax.vmap(lambda e: found.exponent(log_density, facts, e))(places), places
 
 
 def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findings:
@@ -74,23 +75,35 @@ def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findi
     dim = len(centre)
     pilot_rng, point_rng, large_rng = np.random.default_rng(seed).spawn(3)
     pilots = normal_points(1, PILOTS, dim, pilot_rng)[0]
-    nothing = np.zeros((REPLICATES, 0))
-    unknown = np.zeros(())
-    facts = Facts(centre, level, hessian, unknown, unknown, pilots, nothing[:, :, None], nothing)
+    nothing, unknown = np.zeros((REPLICATES, 0)), np.zeros(())
+    facts = Facts(centre, level, hessian, unknown, unknown, pilots, nothing[:, :, None], nothing, unknown)
     prior = jax.tree.map(np.asarray, _fit_prior(log_density, facts))
     whitened, diagnostics = run_chains(log_density, facts, prior, seed, chains, draws)
     large, z = (normal_points(REPLICATES, n, dim, rng) for n, rng in ((_LARGE, large_rng), (_MOST, point_rng)))
-    # One call for all points: every shape costs a compilation.
     sizes = np.cumsum([large[..., 0].size, whitened[..., 0].size])
-    every = np.concatenate([part.reshape(-1, dim) for part in (large, whitened, z)])
-    logs, places = (np.asarray(part) for part in _weigh(log_density, facts, prior, every))
-    logs_large, logs_chains, logs_z = (
-        part.reshape(like.shape[:2]) for part, like in zip(np.split(logs, sizes), (large, whitened, z), strict=True)
-    )
+
+    def weigh(bend: float):
+        """Return the log-weights of the large set, the chains and the points, and all places."""
+        # One call for all points: every shape costs a compilation.
+        u = [warp(large, bend, np)[0], whitened, warp(z, bend, np)[0]]
+        logs, places = _levels(log_density, facts, prior, np.concatenate([part.reshape(-1, dim) for part in u]))
+        parts = np.split(np.asarray(logs, np.float64), sizes)
+        own = [part.reshape(like.shape[:2]) - log_proposal(like, bend) for part, like in zip(parts, u, strict=True)]
+        return own, parts[1].reshape(whitened.shape[:2]), np.asarray(places, np.float64)
+
+    own, levels, places = weigh(0.0)
+    bend = choose_bend(levels, whitened)
+    if bend > 0:
+        # Centre and axes depend on the tails through the pilots; mode and root do not.
+        facts, first = eqx.tree_at(lambda f: f.bend, facts, np.asarray(bend)), prior
+        prior = jax.tree.map(np.asarray, _fit_prior(log_density, facts))
+        whitened = (first.shift + first.scale * whitened - prior.shift) / prior.scale
+        own, _, places = weigh(bend)
+    logs_large, logs_chains, logs_z = own
     log_mean, error = bridge(logs_large, logs_chains)
-    relative = np.exp(logs[: sizes[1]] - log_mean)
+    relative = np.exp(np.concatenate([logs_large.ravel(), logs_chains.ravel()]) - log_mean)
     if relative.max() < 10.0:
-        # Neither law shows a tail that the Gaussian misses: its points, spread evenly, do best.
+        # Neither law shows a tail that the proposal misses: its points, spread evenly, do best.
         share = np.where(np.arange(sizes[1]) < sizes[0], relative, 0.0)
     else:
         # Every point as a draw of the mixture of both laws (multiple importance sampling).
@@ -103,9 +116,25 @@ def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findi
     log_volume = np.sum(np.log(prior.scale)) - np.sum(np.log(np.diagonal(prior.root)))
     log_z = np.asarray(log_volume + 0.5 * dim * np.log(2 * np.pi) + log_mean)
     ratios = np.exp(logs_z[:, keep] - log_mean) - 1.0
-    facts = Facts(centre, level, hessian, log_z, np.asarray(error), pilots, z[:, keep], ratios)
+    facts = Facts(centre, level, hessian, log_z, np.asarray(error), pilots, z[:, keep], ratios, np.asarray(bend))
     bank = places[sizes[0] : sizes[1]].reshape(whitened.shape)
     return Findings(facts, prior, whitened, bank, diagnostics, mean, gaps.T @ (gaps * share[:, None]))
+
+
+def log_proposal(u: np.ndarray, bend: float) -> np.ndarray:
+    """Return the log-density of `warp(z)` at `u` `(..., d)`, less that of a standard normal at 0."""
+    z = unwarp(u, bend)
+    return -0.5 * np.sum(z**2, -1) - warp(z, bend, np)[1]
+
+
+def choose_bend(levels: np.ndarray, whitened: np.ndarray) -> float:
+    """Return the bend with the least relative variance of the weights, `E_f[f / q]`, judged by the chains."""
+    bends = np.linspace(0.0, 0.6, 13)
+    logs = [levels - log_proposal(whitened, bend) for bend in bends]
+    moments = np.array([part.max() + np.log(np.mean(np.exp(part - part.max()))) for part in logs])
+    best = int(np.argmin(moments))
+    # Heavier tails than needed cost little, a Gaussian's where they are missed cost much.
+    return float(bends[best]) if moments[0] - moments[best] > 1e-3 else 0.0
 
 
 def choose_points(spread: float) -> int:

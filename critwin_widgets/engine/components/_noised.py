@@ -7,11 +7,14 @@ With `x = b + s e` and `r = (y - a b) / s` the noised density is
 which has no singularity at any time when the base `b` is `y / a` (then `r = 0`) while noise is
 small, and the mode of the density once it is large: at `t = 0` it is the density itself. The
 integrand is strongly log-concave in `e`. It is integrated against a Gaussian at its mode, whose
-centre and axes are corrected by the moments of a first small set of points, over a fixed set of
-randomised quasi-Monte Carlo points that is the same for every `y` and `t`: the estimate is smooth
-in both. As `t` grows the integrand becomes that of the normaliser `Z`, so the weights of `Z` at the
-same points, whose mean is known better, serve as a control variate. (Derived here.)
+centre and axes are corrected by the moments of a first small set of points and whose tails are made
+heavier where the density's are, over a fixed set of randomised quasi-Monte Carlo points that is the
+same for every `y` and `t`: the estimate is smooth in both. As `t` grows the integrand becomes that
+of the normaliser `Z`, so the weights of `Z` at the same points, whose mean is known better, serve as
+a control variate. (Derived here.)
 """
+
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -36,7 +39,8 @@ class Facts(eqx.Module):
 
     `hessian` is `-Hess l` at the mode, `log_z` the logarithm of `int exp(l - l(mode))`, with its
     standard error; `points` `(R, m, d)` and `pilots` `(n, d)` are standard normal, and `ratios`
-    `(R, m)` are the weights of the normaliser at `points`, less their known mean, 1.
+    `(R, m)` are the weights of the normaliser at `points`, less their known mean, 1; `bend` says how
+    much heavier than a Gaussian's the tails of the proposal for the normaliser are.
     """
 
     centre: Array
@@ -47,10 +51,11 @@ class Facts(eqx.Module):
     pilots: Array
     points: Array
     ratios: Array
+    bend: Array
 
 
 class Fit(eqx.Module):
-    """The integrand at one `(y, t)` and the Gaussian `e = mode + L^{-T} (shift + scale z)` fitted to it."""
+    """The integrand at one `(y, t)` and the proposal fitted to it, `e = mode + L^{-T} (shift + scale warp(z))`."""
 
     base: Array
     residual: Array
@@ -61,11 +66,12 @@ class Fit(eqx.Module):
     root: Array
     shift: Array
     scale: Array
+    bend: Array
 
-    def place(self, z):
-        """Return `e` for standard normal `z` `(..., d)`."""
-        moved = jnp.reshape(self.shift + self.scale * z, (-1, z.shape[-1]))
-        return self.mode + jnp.reshape(solve_triangular(self.root.T, moved.T, lower=False).T, z.shape)
+    def place(self, u):
+        """Return `e` for whitened `u` `(..., d)`."""
+        moved = jnp.reshape(self.shift + self.scale * u, (-1, u.shape[-1]))
+        return self.mode + jnp.reshape(solve_triangular(self.root.T, moved.T, lower=False).T, u.shape)
 
     def exponent(self, log_density, facts: Facts, e):
         """Return `l(b + s e) - l(mode) - |r - a e|^2 / 2` at one `e` `(d,)`."""
@@ -74,7 +80,7 @@ class Fit(eqx.Module):
 
     @property
     def log_volume(self):
-        """Log-determinant of the map from `z` to `e`."""
+        """Log-determinant of the map from `u` to `e`."""
         return jnp.sum(jnp.log(self.scale)) - jnp.sum(jnp.log(jnp.diagonal(self.root)))
 
 
@@ -125,7 +131,9 @@ def fit(log_density, facts: Facts, y, a, s) -> Fit:
     base, residual, a, s = jax.lax.stop_gradient(live)
     dim = y.shape[0]
     eye, zero, one = jnp.eye(dim, dtype=y.dtype), jnp.zeros(dim, y.dtype), jnp.ones(dim, y.dtype)
-    blank = Fit(base, residual, a, s, zero, eye, eye, zero, one)
+    # Tails grow with the posterior's variance, as a share of what it is without data.
+    bend = facts.bend * s**2 * jnp.trace(facts.hessian) / (s**2 * jnp.trace(facts.hessian) + a**2 * dim)
+    blank = Fit(base, residual, a, s, zero, eye, eye, zero, one, bend)
     # A Gaussian density with the curvature of the mode would have its mode here.
     start = jnp.linalg.solve(s**2 * facts.hessian + a**2 * eye, a * residual - s * (facts.hessian @ base))
 
@@ -150,10 +158,10 @@ def fit(log_density, facts: Facts, y, a, s) -> Fit:
 
 def _corrected(log_density, facts: Facts, found: Fit) -> Fit:
     """Return the fit with centre and axes corrected by the moments of the pilot points."""
-    z = facts.pilots
-    share = jax.nn.softmax(log_weights(log_density, facts, found, z))
-    mean = share @ z
-    spread = jnp.sqrt((share @ (z - mean) ** 2) / jnp.mean(z**2, 0))
+    logs, u, _ = log_weights(log_density, facts, found, facts.pilots)
+    share = jax.nn.softmax(logs)
+    mean = share @ u
+    spread = jnp.sqrt((share @ (u - mean) ** 2) / jnp.mean(u**2, 0))
     # Few effective points say little; equal weights change nothing.
     size = 1.0 / jnp.sum(share**2)
     trust = size / (size + 4.0)
@@ -161,18 +169,38 @@ def _corrected(log_density, facts: Facts, found: Fit) -> Fit:
     return eqx.tree_at(lambda f: (f.shift, f.scale), found, (found.shift + found.scale * trust * mean, scale))
 
 
+def warp(z, bend, xp: Any = jnp):
+    """Return `u = sinh(k z) / (k c)`, of variance 1 when `z` is standard normal, and its log-determinant.
+
+    Its tails are heavier than those of any strongly log-concave density, so that weights are bounded;
+    `k = bend = 0` is the identity.
+    """
+    k = xp.where(bend > 0, bend, 1.0)
+    unit = xp.sqrt(xp.expm1(2 * k**2) / (2 * k**2))
+    u = xp.where(bend > 0, xp.sinh(k * z) / (k * unit), z)
+    slope = xp.where(bend > 0, xp.log(xp.cosh(k * z)) - xp.log(unit), 0.0)
+    return u, xp.sum(slope, -1)
+
+
+def unwarp(u, bend: float) -> np.ndarray:
+    """Return the `z` of `u`, on the host."""
+    unit = np.sqrt(np.expm1(2 * bend**2) / (2 * bend**2)) if bend > 0 else 1.0
+    return np.arcsinh(bend * unit * u) / bend if bend > 0 else np.asarray(u)
+
+
 def log_weights(log_density, facts: Facts, found: Fit, z):
-    """Return the log-weights of standard normal points `z` `(..., d)` under a fit, without its volume."""
-    places = found.place(z)
+    """Return log-weights of standard normal points `z` `(..., d)`, without the fit's volume, and their `u` and `e`."""
+    u, slope = warp(z, found.bend)
+    places = found.place(u)
     flat = jnp.reshape(places, (-1, z.shape[-1]))
     values = jax.vmap(lambda e: found.exponent(log_density, facts, e))(flat)
-    return jnp.reshape(values, z.shape[:-1]) + 0.5 * jnp.sum(z**2, -1)
+    return jnp.reshape(values, z.shape[:-1]) + 0.5 * jnp.sum(z**2, -1) + slope, u, places
 
 
 def one_log_prob(log_density, facts: Facts, y, a, s):
     """Return `ln p_t(y)` at one point and the standard error of its estimate."""
     found = fit(log_density, facts, y, a, s)
-    logs = log_weights(log_density, facts, found, facts.points)
+    logs, _, _ = log_weights(log_density, facts, found, facts.points)
     top = jnp.max(logs)
     weights = jnp.exp(logs - top)
     mean = jnp.mean(weights)
@@ -199,9 +227,8 @@ def one_score(log_density, facts: Facts, y, a, s):
     regular at all times, and free of variance for a Gaussian.
     """
     found = fit(log_density, facts, y, a, s)
-    logs = log_weights(log_density, facts, found, facts.points)
+    logs, _, e = log_weights(log_density, facts, found, facts.points)
     weights = jnp.exp(logs - jnp.max(logs))
-    e = found.place(facts.points)
     flat = jnp.reshape(e, (-1, y.shape[0]))
     gradients = jax.vmap(lambda v: jax.grad(log_density)(facts.centre + found.base + s * v))(flat)
     values = jnp.reshape(gradients, e.shape) + s * e @ found.curvature

@@ -128,10 +128,11 @@ def run_chains(log_density, facts: Facts, found: Fit, seed: int, chains: int, dr
             acceptance.append(float(rate))
             diverged += int(count)
     whitened = np.swapaxes(np.concatenate(kept)[:draws], 0, 1)
-    return whitened, _diagnose(whitened, diverged, float(np.mean(acceptance)), float(np.exp(tuning.log_x_avg)))
+    return whitened, diagnose(whitened, diverged, float(np.mean(acceptance)), float(np.exp(tuning.log_x_avg)))
 
 
-def _diagnose(whitened: np.ndarray, divergences: int, acceptance: float, step: float) -> Diagnostics:
+def diagnose(whitened: np.ndarray, divergences: int, acceptance: float, step: float) -> Diagnostics:
+    """Return the diagnostics of draws `(chains, draws, d)`, or raise `SamplingError`."""
     tools = blackjax().diagnostics
     chains, draws, _ = whitened.shape
     # The squared radius stands for what means cannot see: a chain too narrow or too wide.
@@ -181,7 +182,8 @@ def posterior_draws(log_density, facts: Facts, key, y, a, s, step, moves):
         z = facts.pilots
         # Fresh points for every row: a common rotation would make the rows' draws dependent.
         z = jax.random.normal(shake, z.shape, z.dtype)
-        place = z[jax.random.categorical(pick, log_weights(log_density, facts, found, z))]
+        logs, u, _ = log_weights(log_density, facts, found, z)
+        place = u[jax.random.categorical(pick, logs)]
 
         def body(count, place):
             return _move(log_density, facts, found, jax.random.fold_in(walk, count), place, step)[0]

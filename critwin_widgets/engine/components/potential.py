@@ -17,7 +17,7 @@ from ..mixtures.gaussian import as_key
 from ..processes import noise_variance, signal
 from ._curvature import CHECKED, check_curvature, show
 from ._facts import find_mode, learn
-from ._noised import STUDENT, Facts, Fit, one_log_prob, one_score
+from ._noised import PILOTS, STUDENT, Facts, Fit, one_log_prob, one_score
 from ._nuts import Diagnostics, SamplingWarning, blackjax, moved, posterior_draws
 from .component import Component
 
@@ -252,9 +252,9 @@ class Potential(Component):
 
         return self._in_batches(draw, starts)
 
-    def _in_batches(self, function, rows: np.ndarray) -> np.ndarray:
+    def _in_batches(self, function, rows: np.ndarray, points: int = PILOTS) -> np.ndarray:
         """Apply `function(number, rows)` to batches of few shapes; rows in and out."""
-        size = self._batch(len(rows))
+        size = self._batch(len(rows), points)
         parts = []
         for number, low in enumerate(range(0, len(rows), size)):
             part = rows[low : low + size]
@@ -277,7 +277,7 @@ class Potential(Component):
         def run(_, rows):
             return _evaluate(function, self.log_density, self.facts, rows, a, s)
 
-        found = self._in_batches(run, flat)
+        found = self._in_batches(run, flat, self.n_points)
         return jax.tree.map(lambda leaf: to_device(leaf.reshape(gaps.shape[:-1] + leaf.shape[1:])), found)
 
     def _traced(self, function, points, t):
@@ -287,12 +287,14 @@ class Potential(Component):
         flat = jnp.reshape(points, (-1, self.dim)) - a * jnp.asarray(self.facts.centre)
         log_density = self.log_density
         facts = jax.tree.map(jnp.asarray, self.facts)
-        found = jax.lax.map(lambda y: function(log_density, facts, y, a, s), flat, batch_size=self._batch(len(flat)))
+        found = jax.lax.map(
+            lambda y: function(log_density, facts, y, a, s), flat, batch_size=self._batch(len(flat), self.n_points)
+        )
         return jax.tree.map(lambda leaf: jnp.reshape(leaf, points.shape[:-1] + leaf.shape[1:]), found)
 
-    def _batch(self, rows: int) -> int:
-        """Return the batch size: 64 for few rows, else a power of two that fits the memory of a batch."""
-        most = 1 << int(np.log2(np.clip(_CELLS / (self.n_points * self.dim), 16, 1024)))
+    def _batch(self, rows: int, points: int) -> int:
+        """Return the batch size for `points` per row: 64 for few rows, else a power of two that fits the memory."""
+        most = 1 << int(np.log2(np.clip(_CELLS / (points * self.dim), 16, 1024)))
         return min(64, most) if rows <= 64 else most
 
     @property

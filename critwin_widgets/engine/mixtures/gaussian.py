@@ -13,6 +13,7 @@ from .._types import Array, Features, Subset
 from .._validation import check_choice, check_count, check_times, check_weights, finite_array, owned
 from ..processes import noise_variance, signal
 from . import _densities as densities
+from ._choice import choose_many
 from ._covariance import COVARIANCE_TYPES, condition_number, decompose, shift
 from ._groups import group
 from ._metadata import check_features, check_image_shape, check_labels
@@ -24,8 +25,15 @@ from .mixture import Mixture
 class GaussianMixture(Mixture):
     """A mixture of `K` Gaussians on `R^d`, with labels and features on its components.
 
-    Parameters are kept in float64 on the host; densities, scores and samples are computed by JAX
-    in its default precision, from differences to the means rather than from raw coordinates.
+    Parameters are kept in float64 on the host, and nobody can write to them. Densities, scores and
+    samples are computed by JAX, in float64 where its 64-bit mode is on and in float32 otherwise, from
+    differences to centres nearby rather than from raw coordinates: with means 1e4 deviations apart and
+    a common offset of 1e6, float32 posteriors are within 1e-5 and log-densities within 1e-5 of their
+    size (plus 1e-4) of the exact ones, at points near the mixture given in float64 or held exactly in
+    float32. Points that are not finite give NaN.
+
+    A score costs about its two matrix products, `(B, d) x (d, K)` and `(B, K) x (K, d)`; twice that
+    for diag, four products for tied, and K products `(B, d) x (d, d)` for full.
 
     Args:
         means: component means, shape `(K, d)`; `(K,)` is read as one dimension.
@@ -294,7 +302,7 @@ def _check_which(which: Any, rows: int, count: int):
 def _sample(parts, kind: str, key, n: int, log_weights, return_components: bool):
     means, values, vectors = parts
     which_key, noise_key = jax.random.split(key)
-    which = jax.random.categorical(which_key, jnp.asarray(log_weights), shape=(n,))
+    which = choose_many(which_key, jnp.asarray(log_weights), n)
     noise = jax.random.normal(noise_key, (n, means.shape[1]))
     points = jnp.asarray(means)[which] + transform_noise(noise, which, kind, values, vectors)
     return (points, which) if return_components else points

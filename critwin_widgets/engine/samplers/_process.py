@@ -21,9 +21,16 @@ from ..mixtures import GaussianMixture
 
 
 def centred(mixture: GaussianMixture) -> GaussianMixture:
-    """Return the mixture moved so that its mean is 0: a large common offset never meets float32."""
+    """Return the mixture moved so that its mean is 0, without names.
+
+    A large common offset so never meets float32, and mixtures that differ in labels share what is compiled.
+    """
     zeros = np.zeros_like(np.asarray(mixture.centre))
-    return eqx.tree_at(lambda m: (m.means, m.centre), mixture, (mixture.offsets, zeros))
+    moved = eqx.tree_at(lambda m: (m.means, m.centre), mixture, (mixture.offsets, zeros))
+    nameless = {"labels": tuple(map(str, range(mixture.n_components))), "feature_values": (), "image_shape": None}
+    for name, value in nameless.items():
+        object.__setattr__(moved, name, value)  # a new object that nobody has seen: not yet immutable
+    return moved
 
 
 def log_sigma_squared(t: np.ndarray | float) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._devices import divisible, fetch, spread
 from ..mixtures import GaussianMixture, Mixture
+from ..mixtures._choice import choose
 from ..processes import noise_variance, signal
 from ._process import ReverseProcess, centred, log_sigma_squared
 
@@ -34,14 +35,6 @@ class Keys(NamedTuple):
         return Keys(*jax.random.split(key, len(Keys._fields)))
 
 
-def choose(key: jax.Array, logits: jax.Array) -> jax.Array:
-    """Draw one component per row from unnormalised log-probabilities `(n, K)`, one uniform number each."""
-    total = jnp.cumsum(jax.nn.softmax(logits, axis=-1), axis=-1)
-    place = jax.random.uniform(key, (*logits.shape[:-1], 1), logits.dtype) * total[..., -1:]
-    # A component without probability adds nothing to the sum and is never met.
-    return jnp.minimum(jnp.sum(total <= place, axis=-1), logits.shape[-1] - 1)
-
-
 class Experiment:
     """Draws of one mixture, prepared for any number of times.
 
@@ -55,18 +48,19 @@ class Experiment:
     """
 
     def __init__(self, mixture: Mixture, start: tuple[int, ...], key: jax.Array, n: int):
-        self.keys, self.n, self.size, self.start = Keys.of(key), n, divisible(n), start
+        self.keys, self.n, self.size = Keys.of(key), n, divisible(n)
         self.centre = np.zeros(mixture.dim)
-        self.mixture, self.call = mixture, _as_it_is
+        self.mixture, self.call, part = mixture, _as_it_is, start
         if isinstance(mixture, GaussianMixture):
             self.centre, self.mixture, self.call = np.asarray(mixture.centre), centred(mixture), _compiled
+            part = None  # told by the weights, which compile nothing anew
         shares = np.zeros(mixture.n_components)
         shares[list(start)] = np.asarray(mixture.weights)[list(start)]
-        self.shares = shares / shares.sum()
+        self.start = part, shares / shares.sum()
 
     def begin(self) -> tuple[jax.Array, jax.Array]:
         """Draw `X ~ p^S` and its component."""
-        return self.call(_begin, self.mixture, self.shares, self.start, self.keys, self.size)
+        return self.call(_begin, self.mixture, self.start, self.keys, self.size)
 
     def noised(self, x: jax.Array, t: float) -> jax.Array:
         """Draw `Y_t | X`."""
@@ -78,7 +72,7 @@ class Experiment:
 
     def labels(self, t: float) -> tuple[jax.Array, jax.Array]:
         """Draw the components of `X` and `X'` alone: `Y_t` comes from its component's noised law at once."""
-        return self.call(_labels, self.mixture, self.shares, self.start, self.time(t), self.keys, self.size)
+        return self.call(_labels, self.mixture, self.start, self.time(t), self.keys, self.size)
 
     def label(self, x: np.ndarray) -> jax.Array:
         """Draw the component of points `(n, d)` on the host at time 0 from its posterior."""
@@ -101,7 +95,7 @@ class Experiment:
 
     def host(self, points: jax.Array, t: float) -> np.ndarray:
         """Return points at OU time `t` on the host in float64, `(n, d)`, with the mixture's mean put back."""
-        return self.centred_host(points) + self.shift(t)
+        return np.add(fetch(points)[: self.n], self.shift(t), dtype=np.float64)
 
     def centred_host(self, points: jax.Array) -> np.ndarray:
         """Return points on the host in float64, `(n, d)`, as the experiment draws them."""
@@ -138,16 +132,17 @@ def _compiled(draw, *arguments):
     return draw(*arguments, traced=True)
 
 
-def _source(mixture: Mixture, shares, start, key, n: int, traced: bool) -> tuple[jax.Array, jax.Array]:
+def _source(mixture: Mixture, start, key, n: int, traced: bool) -> tuple[jax.Array, jax.Array]:
     """Draw from the sub-mixture; traced, its weights are numbers like any other and compile nothing anew."""
+    part, shares = start
     if not traced:
-        return cast(tuple, mixture.sample(key, n, start, return_components=True))
+        return cast(tuple, mixture.sample(key, n, part, return_components=True))
     reweighted = eqx.tree_at(lambda m: m.weights, mixture, shares)
     return cast(tuple, reweighted.sample(key, n, return_components=True))
 
 
-def _begin(mixture: Mixture, shares, start, keys: Keys, n: int, *, traced: bool):
-    x, source = _source(mixture, shares, start, keys.source, n, traced)
+def _begin(mixture: Mixture, start, keys: Keys, n: int, *, traced: bool):
+    x, source = _source(mixture, start, keys.source, n, traced)
     return spread(x), spread(source)
 
 
@@ -167,8 +162,8 @@ def _back(mixture: Mixture, y, t, keys: Keys, *, traced: bool):
     return spread(mixture.denoise_components(keys.posterior, y, which, t)), spread(which)
 
 
-def _labels(mixture: Mixture, shares, start, t, keys: Keys, n: int, *, traced: bool):
-    y, source = _source(mixture.at(t), shares, start, keys.source, n, traced)
+def _labels(mixture: Mixture, start, t, keys: Keys, n: int, *, traced: bool):
+    y, source = _source(mixture.at(t), start, keys.source, n, traced)
     return spread(source), spread(choose(keys.choice, _logits(mixture, spread(y), t)))
 
 

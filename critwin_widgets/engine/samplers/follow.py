@@ -148,7 +148,7 @@ def _grid(process: "ReverseProcess", plan: Plan, end: float, moments: np.ndarray
     else:
         ends = np.linspace(0.0, end, (plan.steps or 1) + 1)
     wanted = moments[moments > 0.0]
-    grid = freeze(ends, wanted, padded=plan.steps is None)
+    grid = freeze(ends, wanted)
     places, where = np.unique(wanted.astype(grid.dtype), return_inverse=True)
     return grid, places, np.concatenate([np.zeros(len(moments) - len(wanted), int), where])
 

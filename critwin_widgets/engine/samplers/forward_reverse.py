@@ -138,7 +138,7 @@ def _labels(experiment: Experiment, times: np.ndarray) -> ForwardReverse:
     return ForwardReverse(
         times,
         sources[0],  # the same at all times
-        np.reshape(found, (*times.shape, experiment.n)),
+        _stacked(found, (*times.shape, experiment.n)),
         None,
         None,
         None,
@@ -168,12 +168,17 @@ def _points(experiment: Experiment, times: np.ndarray, stops: np.ndarray, plan: 
     return ForwardReverse(
         times,
         experiment.labels_on_host(source),
-        np.reshape(component, points[:-1]),
+        _stacked(component, points[:-1]),
         experiment.host(x0, 0.0),
-        np.reshape(noised, points),
-        np.reshape(back, points),
+        _stacked(noised, points),
+        _stacked(back, points),
         plan.method,
         experiment.mixture.n_components,
         np.reshape(steps, times.shape),
         way if len(stops) else None,
     )
+
+
+def _stacked(parts: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Return one array of the parts of all times; that of a single time is not copied."""
+    return parts[0].reshape(shape) if len(parts) == 1 else np.reshape(parts, shape)

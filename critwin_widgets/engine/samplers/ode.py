@@ -22,9 +22,3 @@ def terms(solver: diffrax.AbstractSolver, keys: jax.Array, dim: int) -> diffrax.
     """Return the term; there is no noise, so keys are not used."""
     del solver, keys, dim
     return diffrax.ODETerm(drift)
-
-
-def adaptive_terms(solver: diffrax.AbstractSolver, key: jax.Array, shape: tuple[int, int], end) -> diffrax.ODETerm:
-    """Return the same term for adaptive steps."""
-    del solver, key, shape, end
-    return diffrax.ODETerm(drift)

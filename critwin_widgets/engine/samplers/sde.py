@@ -31,7 +31,8 @@ class RowPaths(diffrax.AbstractBrownianPath):
     """One Brownian path per row, `(n, d)`, each with a key of its own.
 
     A row's path is the same whatever rows it is computed with: results do not depend on how
-    samples are cut into chunks or spread over devices. For fixed steps only.
+    samples are cut into chunks or spread over devices. Every interval has numbers of its own, as
+    steps that are never rejected need; a pilot may reject some, since its samples are thrown away.
     """
 
     keys: jax.Array
@@ -49,36 +50,36 @@ class RowPaths(diffrax.AbstractBrownianPath):
         return jnp.inf
 
     def evaluate(self, t0, t1=None, left: bool = True, use_levy: bool = False):
-        """Return the increments from `t0` to `t1`, with Lévy areas when asked for."""
+        """Return the increments from `t0` to `t1`, `(n, d)`, with Lévy areas when asked for."""
+        del left
+        if t1 is None:
+            t0, t1 = jnp.zeros_like(t0), t0
         dtype = jnp.result_type(float)
-        shape = jax.ShapeDtypeStruct((self.dim,), dtype)
+        dt = jnp.asarray(t1 - t0, dtype)
+        # The end of a step numbers its draws.
+        number = jax.lax.bitcast_convert_type(jnp.asarray(t1, jnp.float32), jnp.uint32)
+        parts = _PARTS[self.levy_area] if use_levy else _PARTS[diffrax.BrownianIncrement]
+        shape = (len(parts), self.dim)
+        draws = jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, number), shape, dtype))(self.keys)
+        scaled = {name: jnp.sqrt(dt / over) * draws[:, place] for place, (name, over) in enumerate(parts.items())}
+        return self.levy_area(dt=dt, **scaled) if use_levy else scaled["W"]
 
-        def one(key):
-            return diffrax.UnsafeBrownianPath(shape, key, self.levy_area).evaluate(t0, t1, left, use_levy)
 
-        found = jax.vmap(one)(self.keys)
-        if use_levy:  # the length of the step is one number, not one per row
-            found = eqx.tree_at(lambda levy: levy.dt, found, found.dt[0])
-        return found
+_PARTS = {
+    diffrax.BrownianIncrement: {"W": 1},
+    diffrax.SpaceTimeLevyArea: {"W": 1, "H": 12},
+    diffrax.SpaceTimeTimeLevyArea: {"W": 1, "H": 12, "K": 720},
+}
+"""What each kind of increment holds, and by how much its variance falls short of the step's length."""
 
 
 def _levy_area(solver: diffrax.AbstractSolver) -> type:
     needed = getattr(solver, "minimal_levy_area", diffrax.AbstractBrownianIncrement)
-    known = (diffrax.BrownianIncrement, diffrax.SpaceTimeLevyArea, diffrax.SpaceTimeTimeLevyArea)
-    return next(kind for kind in known if issubclass(kind, needed))
-
-
-def _with_noise(path) -> diffrax.MultiTerm:
-    noise = _ScaledNoise(lambda u, x, args: jnp.sqrt(jnp.asarray(2.0, x.dtype)), path)
-    return diffrax.MultiTerm(diffrax.ODETerm(drift), noise)
+    return next(kind for kind in _PARTS if issubclass(kind, needed))
 
 
 def terms(solver: diffrax.AbstractSolver, keys: jax.Array, dim: int) -> diffrax.MultiTerm:
-    """Return the terms for fixed steps, with one key per row."""
-    return _with_noise(RowPaths(keys=keys, dim=dim, levy_area=_levy_area(solver)))
-
-
-def adaptive_terms(solver: diffrax.AbstractSolver, key: jax.Array, shape: tuple[int, int], end) -> diffrax.MultiTerm:
-    """Return the terms for adaptive steps, which need a path that can be asked again on a shorter step."""
-    tree = diffrax.VirtualBrownianTree(0.0, end, 1e-4 * end, shape, key, _levy_area(solver))
-    return _with_noise(tree)
+    """Return the terms of drift and noise, with one key per row."""
+    paths = RowPaths(keys=keys, dim=dim, levy_area=_levy_area(solver))
+    noise = _ScaledNoise(lambda u, x, args: jnp.sqrt(jnp.asarray(2.0, x.dtype)), paths)
+    return diffrax.MultiTerm(diffrax.ODETerm(drift), noise)

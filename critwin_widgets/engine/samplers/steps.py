@@ -26,6 +26,28 @@ PILOTS = 256
 """Samples in a pilot."""
 
 
+class Frozen(diffrax.AbstractStepSizeController[Any, None]):
+    """Steps to given ends, of which there may be fewer than places: infinity fills the rest.
+
+    So a number of steps compiles nothing anew that its bucket has compiled before.
+    """
+
+    ends: jax.Array
+
+    def wrap(self, direction):
+        """Return the controller itself: reverse time runs forwards."""
+        return self
+
+    def init(self, terms, t0, t1, y0, dt0, args, func, error_order):
+        """Return the end of the first step and the place of the next."""
+        return self.ends[1], 2
+
+    def adapt_step_size(self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state):
+        """Accept the step and return the next."""
+        ahead = self.ends[jnp.minimum(controller_state, len(self.ends) - 1)]
+        return True, t1, ahead, False, controller_state + 1, diffrax.RESULTS.successful
+
+
 def choose_steps(
     process: ReverseProcess,
     method: str,
@@ -76,7 +98,7 @@ def _pilot(process: ReverseProcess, method: str, solver, end, tolerance, max_ste
         icoeff=integral,
     )
     solution = diffrax.diffeqsolve(
-        METHODS[method].adaptive_terms(solver, path_key, start.shape, end),
+        METHODS[method].terms(solver, jax.random.split(path_key, PILOTS), start.shape[1]),
         solver,
         jnp.zeros_like(end),
         end,
@@ -92,30 +114,15 @@ def _pilot(process: ReverseProcess, method: str, solver, end, tolerance, max_ste
     return solution.ts, solution.result
 
 
-def freeze(ends: np.ndarray, stops: np.ndarray, padded: bool = True) -> np.ndarray:
+def freeze(ends: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Return increasing step ends that meet every stop, as the device will see them.
 
     Args:
         ends: the step ends wanted, from 0 to the end.
         stops: moments to be met exactly, in the same range.
-        padded: halve the longest steps until the number of steps is one of a few, so that another
-            mixture or time rarely compiles anew.
     """
-    dtype = jnp.result_type(float)
     far = np.abs(ends[:, None] - stops[None]).min(axis=1, initial=np.inf) > 1e-6 * ends[-1]
-    grid = np.unique(np.concatenate([ends[far], stops, ends[:1], ends[-1:]]).astype(dtype))
-    wanted = _bucket(len(grid) - 1) if padded else 0
-    while len(grid) - 1 < wanted:
-        gaps = np.diff(grid)
-        longest = np.argsort(-gaps, kind="stable")[: wanted - len(gaps)]
-        grid = np.sort(np.concatenate([grid, grid[longest] + gaps[longest] / 2]))
-    return grid
-
-
-def _bucket(size: int) -> int:
-    """Return the next of 16, 24, 32, 48, 64, ... steps."""
-    power = 1 << max(size - 1, 15).bit_length()
-    return power * 3 // 4 if 16 < size <= power * 3 // 4 else power
+    return np.unique(np.concatenate([ends[far], stops, ends[:1], ends[-1:]]).astype(jnp.result_type(float)))
 
 
 def integrate(process: ReverseProcess, method: str, solver, start: np.ndarray, key, first: int, grid, stops):
@@ -134,10 +141,14 @@ def integrate(process: ReverseProcess, method: str, solver, start: np.ndarray, k
     Raises:
         ReverseError: the solver failed, or points are not finite.
     """
-    points, result = _run(process, method, solver, start.astype(grid.dtype), key, np.uint32(first), grid, stops)
+    ends = np.pad(grid, (0, bucket(len(grid), 64) - len(grid)), constant_values=np.inf)
+    kept = np.pad(stops, (0, bucket(len(stops), 4) - len(stops)), mode="edge")
+    points, result = _run(
+        process, method, solver, start.astype(grid.dtype), key, np.uint32(first), ends, kept, grid[-1]
+    )
     if not bool(result == diffrax.RESULTS.successful):
         raise ReverseError(f"method {method!r} failed: {diffrax.RESULTS[result]}")
-    found = fetch(points)
+    found = fetch(points)[: len(stops)]
     if not np.isfinite(found).all():
         row = int(np.argwhere(~np.isfinite(found))[0][1])
         raise ReverseError(
@@ -147,21 +158,26 @@ def integrate(process: ReverseProcess, method: str, solver, start: np.ndarray, k
     return found
 
 
+def bucket(size: int, least: int) -> int:
+    """Return the next of `least`, 2 `least`, 4 `least`, ...: few sizes are few compilations."""
+    return least << max(-(-size // least) - 1, 0).bit_length()
+
+
 @eqx.filter_jit
-def _run(process: ReverseProcess, method: str, solver, start, key, first, grid, stops):
+def _run(process: ReverseProcess, method: str, solver, start, key, first, ends, stops, end):
     keys = jax.vmap(lambda i: jax.random.fold_in(key, first + i))(jnp.arange(start.shape[0], dtype=jnp.uint32))
     start, keys = spread(jnp.asarray(start)), spread(keys)
     solution = diffrax.diffeqsolve(
         METHODS[method].terms(solver, keys, start.shape[1]),
         solver,
-        grid[0],
-        grid[-1],
+        jnp.zeros_like(end),
+        end,
         None,
         start,
-        args=(process, grid[-1]),
+        args=(process, end),
         saveat=diffrax.SaveAt(ts=stops),
-        stepsize_controller=diffrax.StepTo(grid),
-        max_steps=len(grid),
+        stepsize_controller=Frozen(ends),
+        max_steps=len(ends),
         throw=False,
         adjoint=diffrax.ForwardMode(),  # nothing is kept for a backward pass
     )

@@ -17,6 +17,8 @@ from . import pairs, quadrature
 _REACH = 40.0 * np.sinh(4.0 * np.linspace(-1, 1, 161)) / np.sinh(4.0)
 """Offsets in standard deviations, dense at the centre: beyond 38 a normal tail is below 1e-308."""
 
+_MOST_BYTES, _BLOCK_BYTES = 4 << 30, 64 << 20
+
 _PANELS = np.linspace(-12.0, 12.0, 49)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -54,7 +56,22 @@ def overlap_on_line(positions: Places, deviations: Places, a: SubsetWeights, b: 
     Args:
         positions, deviations: of every component at every time, `(T, K)`.
         a, b: normalised weights of `P` and `Q`, `(K, M)`, zero outside the sub-mixture.
+
+    Raises:
+        ValueError: one time alone would take more than 4 GiB; the message says how much.
     """
+    count, sets = a.shape
+    size = 8 * len(_REACH) * count * (count + sets)
+    if size > _MOST_BYTES:
+        raise ValueError(
+            f"{count} components and {sets} pairs of sub-mixtures would take {size / 2**30:.1f} GiB at every time; "
+            "ask for fewer components, or for method 'certified' or 'estimated'"
+        )
+    blocks = np.array_split(np.arange(len(positions)), max(1, -(-len(positions) * size // _BLOCK_BYTES)))
+    return np.concatenate([_overlap_on_line(positions[t], deviations[t], a, b) for t in blocks])
+
+
+def _overlap_on_line(positions: np.ndarray, deviations: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     grid = np.sort((positions[:, :, None] + deviations[:, :, None] * _REACH).reshape(len(positions), -1), axis=1)
     above = _difference(grid, positions, deviations, a, b) > 0
     flips = np.argwhere(above[:, 1:] != above[:, :-1])

@@ -126,10 +126,10 @@ class Crowd:
             low = square / (1 + np.sqrt(-np.expm1(2 * logs)))
         farthest = self._largest_inside(gaps)
         value = special.erf(farthest / np.sqrt(8.0))
-        inside = (value, value, value)
-        if not self.shared:
-            inside = value, -np.expm1(-(farthest**2) / 8), np.sqrt(-np.expm1(-(farthest**2) / 4))
-        return *self._outside(low, high), *inside
+        below, above = self._outside(low, high)
+        if self.shared:
+            return below, above, value, value, value
+        return below, above, value, -np.expm1(-(farthest**2) / 8), np.sqrt(-np.expm1(-(farthest**2) / 4))
 
     def _outside(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return bounds of the overlap of every node with the rest from those of the pairs."""

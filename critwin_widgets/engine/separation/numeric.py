@@ -72,8 +72,9 @@ def returns(
 
 
 def log_prob_error(mixture: Mixture) -> float:
-    """Return the error that a mixture states for its log-densities; 0 for closed forms."""
-    return float(getattr(mixture, "log_prob_error", 0.0))
+    """Return the error that a mixture states for its log-densities in float64; 0 for closed forms."""
+    with jax.enable_x64(True):
+        return float(getattr(mixture, "log_prob_error", 0.0))
 
 
 def log_densities(mixture: Mixture, points: np.ndarray) -> np.ndarray:

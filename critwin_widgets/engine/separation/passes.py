@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._devices import spread
 from .._memory import check_memory
 from .._types import Curves, PairCurves, SubsetMasks, SubsetWeights
 from ..mixtures import GaussianMixture, Mixture
@@ -25,6 +26,9 @@ _COLUMNS = 32
 
 _RATIOS = 256
 """Ratios of sums of posteriors that one step of a return pass takes."""
+
+_CHAIN = 48
+"""Components up to which a return pass has room for every set inside every other of a chain."""
 
 
 def _split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,14 +149,14 @@ def draw_noise(draws: Draws, key) -> tuple:
     if draws.kind == "stored":
         return ()
     if draws.kind == "shared":
-        return (jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])),)
+        return (spread(jax.random.normal(key, (draws.log_weights.shape[0], draws.n, draws.per_time[0].shape[-1])), 1),)
     shape = draws.per_time[0].shape[1:]
-    z = jax.random.normal(key, (shape[0], draws.n, shape[1]))
+    z = spread(jax.random.normal(key, (shape[0], draws.n, shape[1])), 1)
     if draws.kind == "full":
         return (z,)
     spare = draws.fixed[2]
     radius = 2.0 * jax.random.gamma(jax.random.fold_in(key, 1), jnp.maximum(spare, 1e-3) / 2, (shape[0], draws.n))
-    return z, jnp.where(spare > 0, radius, 0.0)
+    return z, spread(jnp.where(spare > 0, radius, 0.0), 1)
 
 
 def _differences(draws: Draws, noise, now):
@@ -289,7 +293,8 @@ def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -
     rows, keep = draws.log_weights.shape[0], a.shape[1]
     size = next((s for s in (2, 8) if keep <= s), _COLUMNS)
     steps = -(-keep // size)
-    room = 1 if size < _COLUMNS else _room(steps, max(8 * rows // _COLUMNS, 2))
+    # Room for as many candidates as 21 dendrograms can propose.
+    room = 1 if size < _COLUMNS else _room(steps, 22 * rows // _COLUMNS + 1)
     scaled = ((a > 0) / total_a, (b > 0) / total_b, (a + b) / 2)
     in_a, in_b, strata = (_groups(_pad(x, 0, rows), size, room) for x in scaled)
     moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata)
@@ -316,16 +321,19 @@ def return_estimates(
     # distinct set, then look at each (source component, set, context) that is needed.
     distinct, place = _distinct(np.concatenate([sets, contexts], axis=1))
     rows, count = draws.log_weights.shape[0], sets.shape[1]
-    width = bucket(distinct.shape[1]) if distinct.shape[1] <= 8 else _room(distinct.shape[1], 2 * rows)
+    logged = np.broadcast_to(with_logs, count)
+    # A family has fewer than 2K sets; those with logarithms, of features, stay as many when a component moves.
+    width = _room(distinct.shape[1], bucket(int(logged.sum()) + 1) + (0 if logged.all() else 2 * rows))
     masks = _pad(_pad(distinct.astype(np.float32), 1, width), 0, rows)
     pair, component = np.nonzero(sources.T)
     # Those with logarithms first: whole steps go without.
-    logged = np.broadcast_to(with_logs, count)
     order = np.argsort(~logged[pair], kind="stable")
     pair, component = pair[order], component[order]
     size = 64 if len(pair) <= 64 else _RATIOS
     steps = -(-len(pair) // size)
-    room = 1 if size < _RATIOS else _room(steps, max(2 * rows**2 // _RATIOS, 2))
+    # Room for the worst family, a chain, while that is small.
+    usual = rows**3 // 6 + 4 * rows**2 if rows <= _CHAIN else 2 * rows**2
+    room = 1 if size < _RATIOS else _room(steps, usual // _RATIOS + 1)
     parts, wholes = (
         _pad((component * width + place[pair + shift]).astype(np.int32), 0, size * room).reshape(room, size)
         for shift in (0, count)

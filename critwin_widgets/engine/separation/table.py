@@ -83,9 +83,9 @@ class PairTable:
             low, high = concave.weighted_bracket(self.entries[block], back, bounds, log_a, log_b)
         else:
             low, high = pairs.bhattacharyya_bracket(self.entries[block], log_a, log_b)
-        convex = special.logsumexp(log_a + log_b + self.log_low[block], axis=(1, 2))
+        convex = np.asarray(special.logsumexp(log_a + log_b + self.log_low[block], axis=(1, 2)))
         lower = np.maximum(low.max(axis=(1, 2)), convex)
-        upper = np.minimum(special.logsumexp(high, axis=(1, 2)), 0.0)
+        upper = np.minimum(np.asarray(special.logsumexp(high, axis=(1, 2))), 0.0)
         return np.minimum(lower, upper), upper
 
     def brackets(self, a: SubsetWeights, b: SubsetWeights) -> tuple[Curves, Curves]:
@@ -128,10 +128,12 @@ def pair_gaps(mixture: Mixture, times: PerTime) -> Float[np.ndarray, "T P"]:
     Exact for Gaussians of one covariance, that of the same Bhattacharyya coefficient for others, and
     an overestimate for components of which only the concavity is known.
     """
+    count = mixture.n_components
+    check_memory(16.0 * len(times) * count**2, f"all pairs of {count} components at {len(times)} times")
     if isinstance(mixture, GaussianMixture):
         if pairs.same_covariance(mixture):
             return pairs.mahalanobis_of_pairs(mixture, times)
         return np.sqrt(-8.0 * pairs.log_bhattacharyya_of_pairs(mixture, times))
-    rows, columns = np.triu_indices(mixture.n_components, 1)
+    rows, columns = np.triu_indices(count, 1)
     _, _, high = concave.log_overlap_bounds(mixture, times)
     return -2.0 * special.ndtri_exp(np.maximum(high[:, rows, columns], -600.0) - np.log(2.0))
