@@ -81,7 +81,7 @@ class Experiment:
         """Draw the component of points `(n, d)` on the host at time 0 from its posterior."""
         return self.call(_label, self.mixture, self.device(x, 0.0), self.keys)
 
-    def path(self, x: jax.Array, y: jax.Array, t: float, times: np.ndarray):
+    def path(self, x: jax.Array, y: jax.Array | np.ndarray, t: float, times: np.ndarray):
         """Yield the path from `Y_t = y` down to `X = x` at decreasing OU times."""
         for number, now in enumerate(times):
             y = self.call(_bridge, x, y, *_bridge_numbers(t, now), self.keys, np.uint32(number))
@@ -96,11 +96,11 @@ class Experiment:
         """Return what is added to points at OU time `t` on the host: the mixture's noised mean, `(d,)`."""
         return float(signal(t)) * self.centre
 
-    def host(self, points: jax.Array, t: float) -> np.ndarray:
+    def host(self, points: jax.Array | np.ndarray, t: float) -> np.ndarray:
         """Return points at OU time `t` on the host in float64, `(n, d)`, with the mixture's mean put back."""
         return np.add(fetch(points)[: self.n], self.shift(t), dtype=np.float64)
 
-    def centred_host(self, points: jax.Array) -> np.ndarray:
+    def centred_host(self, points: jax.Array | np.ndarray) -> np.ndarray:
         """Return points on the host in float64, `(n, d)`, as the experiment draws them."""
         return fetch(points)[: self.n].astype(np.float64)
 
@@ -108,10 +108,11 @@ class Experiment:
         """Return components on the host, `(n,)`."""
         return fetch(which)[: self.n].astype(np.int64)
 
-    def device(self, points: np.ndarray, t: float) -> jax.Array:
-        """Return points `(n, d)` at OU time `t` as the experiment draws them, padded to its size."""
+    def device(self, points: np.ndarray, t: float) -> jax.Array | np.ndarray:
+        """Return points `(n, d)` at OU time `t` as the experiment takes them, padded to its size."""
         moved = np.pad(points - self.shift(t), ((0, self.size - self.n), (0, 0)), mode="edge")
-        return spread(jnp.asarray(moved, jnp.result_type(float)))
+        # What is not moved to its mean stays on the host, where a common offset costs no digits.
+        return spread(jnp.asarray(moved, jnp.result_type(float))) if self.call is _compiled else moved
 
     def process(self) -> "ReverseProcess | HostProcess":
         """Return the reverse process to integrate."""
@@ -129,8 +130,7 @@ class Experiment:
         """
         if t == 0.0 or isinstance(process, ReverseProcess):
             return points, self.label(points)
-        # In float64 from the host, where a common offset costs no digits.
-        padded = np.pad(points, ((0, self.size - self.n), (0, 0)), mode="edge")
+        padded = self.device(points, t)
         if method == "ode":
             return process.expected(points, t), _label(self.mixture.at(t), padded, self.keys, traced=False)
         x, which = self.back(padded, t)

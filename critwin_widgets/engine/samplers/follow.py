@@ -11,6 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .._devices import device_count, divisible
+from .._types import Array
 from ..processes import signal
 from ._arguments import check_method, check_positive, check_solver, check_steps
 from ._process import ReverseProcess
@@ -96,7 +97,7 @@ class Trajectories:
         )
 
 
-def follow(experiment: Experiment, y: jax.Array, t: float, times: np.ndarray, plan: Plan, progress: bool):
+def follow(experiment: Experiment, y: Array, t: float, times: np.ndarray, plan: Plan, progress: bool):
     """Return the trajectories of points `y` at OU time `t`, kept at `times` and always followed to 0.
 
     Args:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
 from .._types import TimeLike
 from .._validation import check_count, finite_array
@@ -82,7 +83,7 @@ def reverse_trajectories(
     return follow(experiment, y, t, times, plan, progress)[0]
 
 
-def _placed(experiment: Experiment, start: Any, t: float) -> jax.Array:
+def _placed(experiment: Experiment, start: Any, t: float) -> jax.Array | np.ndarray:
     points = finite_array("start", start, 2)
     wanted = (experiment.n, experiment.mixture.dim)
     if points.shape != wanted:
