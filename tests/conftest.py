@@ -13,6 +13,7 @@ from jaxtyping import install_import_hook
 # their own arguments, with messages that are tested.
 SHAPED = [
     *(f"critwin_widgets.engine.separation.{name}" for name in ("line", "pairs", "passes", "survey", "table")),
+    *(f"critwin_widgets.engine.separation.{name}" for name in ("exact", "numeric", "plane", "slices")),
     *(f"critwin_widgets.theory.{name}" for name in ("_family", "_measures")),
 ]
 install_import_hook(SHAPED, "beartype.beartype")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from critwin_widgets.engine import GaussianMixture
+from critwin_widgets.engine import GaussianMixture, LogConcaveMixture
+from critwin_widgets.engine.components import Gaussian, LogisticTimesNormal, Normal, Product, TruncatedNormal
 
 
 def random_mixture(
@@ -20,3 +21,19 @@ def random_mixture(
     }
     weights = rng.uniform(0.5, 1.5, count)
     return GaussianMixture(spread * rng.normal(size=(count, dim)), covariances[kind], weights / weights.sum(), kind)
+
+
+def mixed_mixture(dim: int = 2) -> LogConcaveMixture:
+    """Four components of two kinds, in unequal shares."""
+    rng = np.random.default_rng(dim)
+    turn = np.linalg.qr(rng.normal(size=(dim, dim)))[0]
+    means = 3 * rng.normal(size=(4, dim))
+    edges = Product([TruncatedNormal(0.2, 1.0, -1.0, 1.5)] * dim, turn, means[0])
+    bends = Product([LogisticTimesNormal(0.0, 0.5, 0.3, 1.0)] * dim, turn, means[1])
+    other = Product([Normal(0.0, 0.7)] + [TruncatedNormal(0.0, 2.0, -1.0)] * (dim - 1), None, means[2])
+    return LogConcaveMixture(
+        [edges, bends, Gaussian(means[3], np.linspace(0.5, 1.5, dim)), other],
+        [0.1, 0.2, 0.3, 0.4],
+        labels=["edges", "bends", "bell", "other"],
+        features={"round": ["no", "no", "yes", "no"]},
+    )

@@ -12,11 +12,11 @@ import numpy as np
 
 from ..theory import Time, end_time, measured_distance, sharp_bound, start_time, theorem_bound
 from ..theory._labels import subset_label
-from ..theory.times import time_grid
+from ..theory.times import ALWAYS_WITHIN, time_grid
 from ._axis import Axis
 from .rival_marks import Mark, rival_marks
 
-_SPREAD, _CLOSE = 25, 16
+_SPREAD, _EVEN, _CLOSE = 15, 12, 14
 """Times at which the distance is measured: over all of the picture, and where the sharp bound is smallest."""
 _PIECE = 4
 _HEADROOM = 1.12
@@ -33,7 +33,7 @@ class BoundData:
         eps: Level of the times and of the theorem.
         times: OU times of the sharp curve, rising from 0, ``(T,)``.
         sharp, sharp_low, sharp_high: The sharp bound, ``(T,)``.
-        places: Indices into `times` at which the distance is measured, ``(M,)``.
+        measured_times: Rising OU times at which the distance is measured, ``(M,)``.
         measured, measured_low, measured_high: Measured distance, ``(M,)``; NaN where not yet known.
         level: The theorem's bound, valid between `t_end` and `t_start`.
         t_end, t_start: The times of LKC25 Theorem 2 at `eps`.
@@ -49,7 +49,7 @@ class BoundData:
     sharp: np.ndarray
     sharp_low: np.ndarray
     sharp_high: np.ndarray
-    places: np.ndarray
+    measured_times: np.ndarray
     measured: np.ndarray
     measured_low: np.ndarray
     measured_high: np.ndarray
@@ -78,7 +78,7 @@ class BoundData:
     @property
     def done(self) -> float:
         """Share of the measured curve that is known."""
-        return len(self.known) / len(self.places)
+        return len(self.known) / len(self.measured_times)
 
     @property
     def init_name(self) -> str:
@@ -107,7 +107,7 @@ class BoundData:
             Mark("T_end", "end time", self.t_end, "from here on the start can no longer be told from the target"),
             Mark("T_start", "start time", self.t_start, "up to here the target is told apart from the rest"),
         ]
-        kept = [mark for mark in (*own, *self.rivals) if mark.time.exists and np.isfinite(mark.time.value)]
+        kept = [mark for mark in (*own, *self.rivals) if mark.time.exists and mark.time.status != ALWAYS_WITHIN]
         return [mark for mark in kept if mark.time.value <= self.times[-1]]
 
     def at(self, name: str, t: Any) -> np.ndarray:
@@ -116,7 +116,7 @@ class BoundData:
         Between known times the logarithm is interpolated; NaN while nothing is known.
         """
         values = getattr(self, name)
-        times = self.times if name.startswith("sharp") else self.times[self.places]
+        times = self.times if name.startswith("sharp") else self.measured_times
         good = np.isfinite(values)
         if not good.any():
             return np.full(np.shape(t), np.nan)
@@ -151,28 +151,29 @@ def bound_data(
     grid = np.asarray(time_grid(mixture), dtype=np.float64)
     rivals = rival_marks(mixture, n_training)
     level, t_end, t_start = _at(mixture, start, goal, eps, n, seed)
-    coarse = sharp_bound(mixture, start, goal, grid, n=n, seed=seed)
-    last = _last_moment(grid, np.asarray(coarse.value), [t_end, t_start, *(mark.time for mark in rivals)])
-    # Evenly for the clock t, and the grid, which is even for sigma.
-    times = _thinned(np.concatenate([np.linspace(0.0, last, 129), grid[grid < last]]), len(grid))
-    sharp = sharp_bound(mixture, start, goal, times, n=n, seed=seed)
-    places = _measured_places(times, np.asarray(sharp.value))
-    nothing = np.full(len(places), np.nan)
+    sharp = sharp_bound(mixture, start, goal, grid, n=n, seed=seed)
+    last = _last_moment(grid, np.asarray(sharp.value), [t_end, t_start, *(mark.time for mark in rivals)])
+    # The grid is even in ln sigma, which is nearly even in t where t is large: it serves every clock.
+    shown = slice(0, last + 1)
+    measured_times = _measured_times(grid[shown], np.asarray(sharp.value)[shown])
+    nothing = np.full(len(measured_times), np.nan)
     return BoundData(
-        mixture, start, goal, float(eps), times,
-        *(np.asarray(getattr(sharp, side), dtype=np.float64) for side in ("value", "low", "high")),
-        places, nothing, nothing, nothing, level, t_end, t_start, rivals, sharp.method, "",
+        mixture, start, goal, float(eps), grid[shown],
+        *(np.asarray(getattr(sharp, side), dtype=np.float64)[shown] for side in ("value", "low", "high")),
+        measured_times, nothing, nothing, nothing, level, t_end, t_start, rivals, sharp.method, "",
     )  # fmt: skip
 
 
 def measuring(data: BoundData, *, n: int = 2048, seed: int = 0) -> Iterator[BoundData]:
     """Yield the data with more and more of what is not yet known: a rough curve first, then between its points."""
-    order = np.array([j for j in _coarse_to_fine(len(data.places)) if not np.isfinite(data.measured[j])], dtype=int)
+    order = np.array(
+        [j for j in _coarse_to_fine(len(data.measured_times)) if not np.isfinite(data.measured[j])], dtype=int
+    )
     while len(order):
         piece, order = order[:_PIECE], order[_PIECE:]
         # Always as many times in one call: arrays of one shape are compiled once.
         asked = np.resize(piece, _PIECE)
-        found = measured_distance(data.mixture, data.init, data.target, data.times[data.places[asked]], n=n, seed=seed)
+        found = measured_distance(data.mixture, data.init, data.target, data.measured_times[asked], n=n, seed=seed)
         columns = {}
         for name, side in (("measured", "value"), ("measured_low", "low"), ("measured_high", "high")):
             column = getattr(data, name).copy()
@@ -200,26 +201,20 @@ def _at(mixture: Any, init: Any, target: Any, eps: float, n: int, seed: int) -> 
     )
 
 
-def _last_moment(grid: np.ndarray, sharp: np.ndarray, marks: list[Time]) -> float:
-    """OU time at which the picture may begin: the bound has risen to its final value, all marks are inside."""
+def _last_moment(grid: np.ndarray, sharp: np.ndarray, marks: list[Time]) -> int:
+    """Place in the grid at which the picture may begin: the bound has risen to its end, all marks are inside."""
     moving = np.flatnonzero(np.abs(sharp - sharp[-1]) > 0.03 * sharp[-1])
-    last = float(grid[min(moving[-1] + 1, len(grid) - 1)]) if len(moving) else float(grid[-1])
+    last = grid[min(moving[-1] + 1, len(grid) - 1)] if len(moving) else grid[-1]
     shown = [mark.value for mark in marks if mark.exists and np.isfinite(mark.value)]
-    return _HEADROOM * max([last, *shown])
+    return min(int(np.searchsorted(grid, _HEADROOM * max([last, *shown]))), len(grid) - 1)
 
 
-def _thinned(times: np.ndarray, count: int) -> np.ndarray:
-    """Rising times, ``count`` of them: arrays of the grid's own shape are compiled for already."""
-    every = np.unique(times)
-    return np.interp(np.linspace(0.0, 1.0, count), np.linspace(0.0, 1.0, len(every)), every)
-
-
-def _measured_places(times: np.ndarray, sharp: np.ndarray) -> np.ndarray:
-    """Indices of times: some over the whole picture, more about the valley, where the distance turns."""
+def _measured_times(times: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+    """Times over the whole picture, evenly on either clock, and more about the valley, where the distance turns."""
     valley = times[int(np.argmin(sharp))] + 0.12 * times[-1] * np.linspace(-1, 1, _CLOSE)
-    inside = valley[(valley > 0) & (valley < times[-1])]
     wide = np.linspace(0, len(times) - 1, _SPREAD).astype(int)
-    return np.unique(np.concatenate([wide, np.searchsorted(times, inside)]))
+    even = np.linspace(0.0, times[-1], _EVEN)
+    return np.unique(np.concatenate([times[wide], even, valley[(valley > 0) & (valley < times[-1])]]))
 
 
 def _coarse_to_fine(count: int) -> np.ndarray:

@@ -22,15 +22,22 @@ def bound_words(data: BoundData) -> str:
         return text
     t = best_time(data)
     sharp, measured = float(data.at("sharp", t)), float(data.at("measured", t))
+    where = "At the start time" if data.init == data.target else f"Where it is smallest, at t = {told(t)},"
     return (
-        f"{text} Where the sharp bound is smallest, at t = {told(t)}, it is {told(sharp)} and {told(measured)} is "
-        f"measured: the theorem is {_times(data.level, measured)} too large, the sharp bound {_times(sharp, measured)}."
+        f"{text} {where} the sharp bound is {told(sharp)} and {told(measured)} is measured: the theorem is "
+        f"{_times(data.level, measured)} too large, the sharp bound {_times(sharp, measured)}."
     )
 
 
 def best_time(data: BoundData) -> float:
-    """OU time between `T_end` and `T_start` at which the sharp bound is smallest; ``applies`` must hold."""
+    """OU time between `T_end` and `T_start` at which the sharp bound is smallest; ``applies`` must hold.
+
+    Whoever starts in the whole target has it smallest without any noise, which says nothing: then it is
+    `T_start`, where it is largest.
+    """
     end, start = data.theorem_span
+    if data.init == data.target:
+        return start
     t = np.linspace(end, start, 201)
     return float(t[int(np.argmin(data.at("sharp", t)))])
 
@@ -38,7 +45,7 @@ def best_time(data: BoundData) -> float:
 def bound_rows(data: BoundData, time: float | None = None) -> list[tuple[str, str, str, str, str]]:
     """What holds at every marked time, and at one more if asked: rows under `COLUMNS`, from noise to data."""
     asked = [(mark.time.value, mark.name, _interval(mark.time)) for mark in data.marks()]
-    if data.applies:
+    if data.applies and data.init != data.target:
         asked.append((best_time(data), "smallest sharp bound", told(best_time(data))))
     if time is not None:
         asked.append((time, "cursor", told(time)))
@@ -57,7 +64,9 @@ def bound_table(data: BoundData) -> str:
 
 
 def told(value: float) -> str:
-    """A probability or a time in three digits."""
+    """A probability or a time in three digits; what is below 1e-30 is no more than that."""
+    if 0 < abs(value) < 1e-30:
+        return "< 1e−30"
     if value and abs(value) < 1e-3:
         return f"{value:.1e}".replace("e-0", "e−").replace("e-", "e−")
     return f"{value:.3g}"
@@ -82,8 +91,8 @@ def _interval(time: Time) -> str:
 
 
 def _times(bound: float, value: float) -> str:
-    if value <= 0:
-        return "infinitely many times"
+    if value * 1e4 < bound:
+        return "more than 10,000 times"
     share = bound / value
     return f"{share:.1f} times" if share < 10 else f"{share:.0f} times"
 

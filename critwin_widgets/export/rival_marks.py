@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..theory import Time, rival_times, speciation_time
+from ..theory import Time, rival_times
 
 _SYMBOLS = {"symmetry breaking": "symmetry"}
 _ABOUT = {
@@ -39,10 +39,7 @@ def rival_marks(mixture: Any, n_training: int | None = None) -> tuple[Mark, ...]
         mixture: A mixture.
         n_training: Number of training points, for the collapse time.
     """
-    try:
-        found = rival_times(mixture, n_training)
-    except ValueError:  # too many dimensions for the symmetry breaking time
-        return (_mark("speciation", speciation_time(mixture)),)
+    found = rival_times(mixture, n_training)
     columns = ("time", "time_low", "time_high", "status", "method")
     rows = {str(name): [found[c].values[i] for c in columns] for i, name in enumerate(found["rival"].values)}
     return tuple(_mark(name, Time(*map(float, row[:3]), *map(str, row[3:]))) for name, row in rows.items())

@@ -9,7 +9,6 @@ family contains them all.
 import math
 
 import numpy as np
-from scipy.cluster import hierarchy
 
 from ._curves import crossings, heights
 
@@ -27,20 +26,50 @@ def merge_times(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> 
 def candidate_sets(times: np.ndarray, overlaps: np.ndarray) -> list[tuple[int, ...]]:
     """Return the candidate subsets with more than one and fewer than all components, sorted."""
     count = overlaps.shape[1]
-    found: set[tuple[int, ...]] = set()
-    if count > 2:
-        for condensed in merge_times(times, overlaps, _LEVELS):
-            for method in ("single", "average", "complete"):
-                found.update(dendrogram_sets(hierarchy.linkage(condensed, method), count))
+    if count <= 2:
+        return []
+    merged = np.full((len(_LEVELS), count, count), np.inf)
+    rows, columns = np.triu_indices(count, 1)
+    merged[:, rows, columns] = merged[:, columns, rows] = merge_times(times, overlaps, _LEVELS)
+    nodes = linkage_nodes(merged)
+    _, first = np.unique(np.packbits(nodes, axis=1), axis=0, return_index=True)
+    found = [tuple(np.flatnonzero(node).tolist()) for node in nodes[first]]
     return sorted(found, key=lambda s: (len(s), s))
 
 
-def dendrogram_sets(tree: np.ndarray, count: int) -> list[tuple[int, ...]]:
-    """Return the nodes of a linkage between single components and all of them."""
-    members: list[tuple[int, ...]] = [(k,) for k in range(count)]
-    for left, right in tree[:, :2].astype(int).tolist():
-        members.append(members[left] + members[right])
-    return [tuple(sorted(m)) for m in members[count:-1]]
+def linkage_nodes(distances: np.ndarray) -> np.ndarray:
+    """Return the nodes of single, complete and average linkage of several distance matrices at once.
+
+    Args:
+        distances: `(B, K, K)`, symmetric, infinite on the diagonal.
+
+    Returns:
+        Masks of the sets with more than one and fewer than all components, `(3 B (K - 2), K)`.
+    """
+    many, count, _ = distances.shape
+    trees = np.arange(3 * many)
+    now = np.concatenate([distances] * 3)
+    sizes, members = np.ones((3 * many, count)), np.tile(np.eye(count, dtype=bool), (3 * many, 1, 1))
+    found = []
+    for _ in range(count - 2):
+        one, other = np.divmod(now.reshape(len(trees), -1).argmin(1), count)
+        first, second = now[trees, one], now[trees, other]
+        share = (sizes[trees, one] / (sizes[trees, one] + sizes[trees, other]))[2 * many :, None]
+        new = np.concatenate(
+            [
+                np.minimum(first[:many], second[:many]),
+                np.maximum(first[many : 2 * many], second[many : 2 * many]),
+                share * first[2 * many :] + (1 - share) * second[2 * many :],
+            ]
+        )
+        # Infinite where either is joined already, and between the two themselves.
+        new[np.isinf(first) | np.isinf(second)] = np.inf
+        now[trees, one] = now[trees, :, one] = new
+        now[trees, other] = now[trees, :, other] = np.inf
+        sizes[trees, one] += sizes[trees, other]
+        members[trees, one] |= members[trees, other]
+        found.append(members[trees, one])
+    return np.concatenate(found)
 
 
 def laminar(candidates: list[tuple[int, ...]], eps_star: np.ndarray, count: int) -> list[tuple[int, ...]]:

@@ -151,8 +151,23 @@ def compare_windows(
 ) -> WindowComparison:
     """Return LKC25's `[T_end, T_start]` and LC24's pairwise `[T_lower, T_upper]` at one level.
 
-    Arguments and errors as for `lower_time`; `method="exact"` needs components on a line, since
-    sub-mixtures are exact nowhere else.
+    Args:
+        mixture: the mixture.
+        init: components of `S_init`, inside `target`.
+        target: components of `S_target`.
+        eps: level, strictly between 0 and 1.
+        method: "auto", "exact", "certified" or "estimated", as for `lower_time`; "exact" needs
+            sub-mixtures, too, to be exact.
+        n: draws per component of an estimate.
+        seed: its seed.
+
+    Returns:
+        A `WindowComparison`: four `Time`s (OU time), and for each paper whether its window is "open",
+        "empty" or "not separated".
+
+    Raises:
+        ValueError: a subset is empty or unknown, `init` is not inside `target`, `eps` is out of range,
+            `method="exact"` where something is not exact, or too many components for a table of pairs.
     """
     first, second = mixture.indices(init, "init"), mixture.indices(target, "target")
     check_inside(mixture, first, second, "init", "target")

@@ -149,14 +149,21 @@ def test_a_common_offset_of_a_million_costs_no_digits():
 
 
 def test_mixtures_of_other_kinds_keep_their_law_and_have_the_exact_method_only():
-    parts = [components.Gaussian([-2.0, 0.0], 0.3), components.Gaussian([1.0, 0.5], [[1.0, 0.3], [0.3, 0.5]])]
-    mixture = LogConcaveMixture(parts, [0.4, 0.6])
+    box = components.Product(
+        [components.TruncatedNormal(0.0, 1.0, -1.0, 2.0), components.Normal(0.0, 0.5)], centre=[2.0, 0.5]
+    )
+    mixture = LogConcaveMixture([components.Gaussian([-1.0, 0.0], 0.3), box], [0.4, 0.6])
     moved = forward_reverse(mixture, None, T, key=0, n=N)
     assert same_law(moved.x, np.asarray(mixture.sample(50, N), np.float64)) > RARE
+    inside = moved.x[moved.component == 1, 0]
+    assert inside.min() > 1.0 - 1e-4
+    assert inside.max() < 4.0 + 1e-4
     counts = moved.counts.astype(float)
     assert abs(counts[0, 1] - counts[1, 0]) < 4.5 * np.sqrt(counts[0, 1] + counts[1, 0])
     labels = forward_reverse(mixture, [1], T, key=1, n=N, labels_only=True)
     assert same_labels(labels.component, moved.component[moved.source == 1]) > RARE
+    way = reverse_trajectories(mixture, 2, N, 1.0, method="exact", save_at=[0.3])
+    assert same_law(way.points[0], np.asarray(mixture.at(0.3).sample(51, N), np.float64)) > RARE
     with pytest.raises(ValueError, match="need a GaussianMixture, not a LogConcaveMixture; use 'exact'"):
         forward_reverse(mixture, None, T, key=0, n=8, method="sde")
 

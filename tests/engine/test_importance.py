@@ -128,3 +128,11 @@ def test_the_same_seed_gives_the_same_numbers():
     one, two, other = (overlap(wide, [0, 1], [2, 3], 0.05, method="estimated", n=256, seed=seed) for seed in (1, 1, 2))
     assert one == two
     assert one.value != other.value
+
+
+def test_too_many_pairs_are_not_listed(monkeypatch):
+    monkeypatch.setattr(importance, "_MOST_LISTED", 3)
+    line, wide = idle(2.6, 3)
+    exact = overlap(line, [0, 1], [2, 3], 0.0).value
+    found = importance.estimate_rare(wide, np.zeros(1), *halves(wide), draws=20_000, seed=0)
+    assert found.log_low[0] <= np.log(exact) <= found.log_high[0]

@@ -113,8 +113,9 @@ def test_the_tolerance_bounds_the_error_of_the_ode():
             for change in ({}, {"tolerance": 1e-6})
         )
         error = np.sqrt(np.square(usual - fine).mean(-1)) / np.sqrt(0.15)
-        # Errors of steps add up, and points between two components are carried apart by the flow.
-        assert np.quantile(error, 0.99) < 10 * 1e-4
+        # Errors of steps add up, and the flow carries points between two components apart.
+        assert np.quantile(error, 0.9) < 4e-4
+        assert error.max() < 1e-2
 
 
 def test_euler_steps_have_the_variance_that_euler_steps_have():
@@ -166,7 +167,7 @@ BAD = [
     ({"start": np.zeros((8, 3))}, ValueError, r"start must hold n points .* shape \(8, 2\), not \(8, 3\)"),
     ({"start": np.zeros(2)}, ValueError, r"start must have 2 axes, not shape \(2,\)"),
     ({"start": np.full((8, 2), np.nan)}, ValueError, r"start must be finite, but start\[0, 0\] is nan"),
-    ({"start": "prior"}, ValueError, "start must be an array of numbers"),
+    ({"start": "prior"}, ValueError, "start must hold real numbers, not"),
     ({"steps": 2.0}, ValueError, "steps must be an integer of at least 1, not 2.0"),
     ({"tolerance": 0.0}, ValueError, "tolerance must be positive and finite, not 0.0"),
     ({"tolerance": "small"}, ValueError, "tolerance must be a positive number, not 'small'"),

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from critwin_widgets.engine import GaussianMixture, log_overlap, overlap, total_variation
+from critwin_widgets.engine import (
+    BudgetWarning,
+    GaussianMixture,
+    LogConcaveMixture,
+    log_overlap,
+    overlap,
+    total_variation,
+)
+from critwin_widgets.engine.components import Gaussian
 from critwin_widgets.engine.processes import clock
 from critwin_widgets.engine.separation import Survey, exact, importance, survey, ways
 from critwin_widgets.engine.separation.passes import Draws, draw_noise, overlap_estimates
@@ -235,3 +243,14 @@ def test_a_line_of_times_keeps_its_shape():
     found = overlap(random_mixture("full", dim=2), 0, 1, times)
     assert found.value.shape == found.log_value.shape == (2, 2)
     assert isinstance(overlap(SPACE, 0, 1, 0.5, n=64).value, float)
+
+
+def test_components_of_other_kinds_are_drawn_until_the_wanted_error_is_reached():
+    gaussian = GaussianMixture(np.c_[[0.0, 2.5], np.zeros((2, 2))], 1.0)
+    other = LogConcaveMixture([Gaussian(m, np.eye(3)) for m in np.asarray(gaussian.means)])
+    truth = overlap(gaussian, 0, 1, 0.2).value
+    found = overlap(other, 0, 1, 0.2, n=256, rtol=0.05, budget=60.0)
+    assert (found.method, found.status, found.relative_error <= 0.05) == ("estimated", "complete", True)
+    assert abs(found.value - truth) < 4.5 * 0.0255 * truth
+    with pytest.warns(BudgetWarning, match=r"0\.001 s were spent"):
+        assert overlap(other, 0, 1, 0.2, n=64, rtol=1e-4, budget=1e-3).status == "budget spent"

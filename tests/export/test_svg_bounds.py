@@ -13,7 +13,7 @@ from critwin_widgets.engine import GaussianMixture
 from critwin_widgets.export.bound_data import at_eps, bound_data, measuring
 from critwin_widgets.export.bound_words import COLUMNS, best_time, bound_rows, bound_table, bound_words, told
 from critwin_widgets.export.colours import PAPER, contrast
-from critwin_widgets.export.rival_marks import Mark, rival_marks
+from critwin_widgets.export.rival_marks import Mark
 from critwin_widgets.export.svg_bounds import STROKES, bound_inks, bounds_svg, flag_rows
 from critwin_widgets.theory import Time, end_time, measured_distance, sharp_bound, start_time, theorem_bound
 
@@ -33,11 +33,9 @@ def data():
 
 
 def test_the_numbers_are_those_of_the_theory(data):
-    places = data.places[::13]
-    np.testing.assert_allclose(
-        data.measured[::13], measured_distance(MIXTURE, [0], [0, 1], data.times[places]).value, atol=1e-12
-    )
-    np.testing.assert_allclose(data.sharp[::40], sharp_bound(MIXTURE, [0], [0, 1], data.times[::40]).value, atol=1e-9)
+    some = data.measured_times[::13]
+    np.testing.assert_allclose(data.measured[::13], measured_distance(MIXTURE, [0], [0, 1], some).value, atol=1e-12)
+    np.testing.assert_allclose(data.sharp[::20], sharp_bound(MIXTURE, [0], [0, 1], data.times[::20]).value, atol=1e-9)
     assert data.level == theorem_bound(MIXTURE, [0, 1], 0.1)
     assert data.t_end == end_time(MIXTURE, [0], [0, 1], 0.1)
     assert data.t_start == start_time(MIXTURE, [0, 1], 0.1)
@@ -48,7 +46,7 @@ def test_measured_is_below_sharp_is_below_the_theorem(data):
     t = np.linspace(*data.theorem_span, 50)
     assert (data.at("measured", t) <= data.at("sharp", t)).all()
     assert (data.at("sharp", t) <= data.level).all()
-    every = data.times[data.places]
+    every = data.measured_times
     assert (data.measured <= data.at("sharp", every) + 1e-9).all()
 
 
@@ -57,10 +55,10 @@ def test_the_measured_curve_grows_from_rough_to_fine(data):
     assert np.isnan(bare.at("measured", [1.0])).all()
     for found in measuring(bare):
         shares.append(found.done)
-        assert {0, len(found.places) - 1} <= set(found.known)  # the ends first
+        assert {0, len(found.measured_times) - 1} <= set(found.known)  # the ends first
         if len(shares) == 2:
             gaps = np.diff(found.known)
-            assert gaps.max() <= 2 * len(found.places) / len(found.known) + 2
+            assert gaps.max() <= 2 * len(found.measured_times) / len(found.known) + 2
             kept = found
             break
     (rest, *_) = (list(measuring(kept))[-1:],)
@@ -88,9 +86,14 @@ def test_the_rivals_are_those_of_the_mixture(data):
     assert all(mark.time.value <= data.times[-1] for mark in data.marks())
 
 
-def test_many_dimensions_leave_out_only_the_symmetry():
-    wide = GaussianMixture(np.eye(2, 600), np.linspace([1.0] * 600, [2.0] * 600, 2), None, "diag")
-    assert [mark.name for mark in rival_marks(wide)] == ["speciation"]
+def test_starting_in_the_whole_target_leaves_the_one_wall_that_there_is():
+    far = bound_data(GaussianMixture([[-20.0], [20.0]], [1.0, 1.0]), [0], [0], 0.1)
+    assert [mark.symbol for mark in far.marks()] == ["T_start", "speciation", "symmetry"]
+    assert best_time(far) == far.t_start.value
+    done = replace(far, measured=np.full(len(far.measured_times), 1e-300), measured_low=far.measured)
+    assert "At the start time the sharp bound is" in bound_words(done)
+    assert "more than 10,000 times too large" in bound_words(done)
+    assert told(1e-300) == "< 1e−30"
 
 
 def test_the_words_tell_where_the_theorem_speaks(data):

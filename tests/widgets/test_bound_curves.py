@@ -23,8 +23,8 @@ FEW = {"n": 64}
 
 @pytest.fixture(autouse=True)
 def few_times(monkeypatch):
-    monkeypatch.setattr(bound_data, "_SPREAD", 7)
-    monkeypatch.setattr(bound_data, "_CLOSE", 5)
+    for name in ("_SPREAD", "_EVEN", "_CLOSE"):
+        monkeypatch.setattr(bound_data, name, 4)
 
 
 @pytest.fixture
@@ -207,8 +207,8 @@ def test_the_cursor_reads_the_values_on_every_clock(curves):
         np.testing.assert_allclose(curves._marks.cursor.x, [place, place])
         assert curves.time == 3.0
     assert "cursor" in curves._readout.value
-    curves._time_box.value = 0.5
-    assert curves.time == pytest.approx(curves._axis.t(0.5))
+    curves._time_box.value = 0.37
+    assert curves.time == pytest.approx(curves._axis.t(0.37))
     curves.time = None
     assert not curves._marks.cursor.visible
     assert "cursor" not in curves._readout.value

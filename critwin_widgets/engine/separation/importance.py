@@ -19,6 +19,9 @@ from .estimate import CONFIDENCE_Z
 from .tilted import Envelope, Normals, envelope
 
 _MOST_PAIRS = 1024
+_MOST_LISTED = 1_000_000
+"""Pairs among which the heaviest are looked for; beyond, draws come from the two mixtures themselves."""
+
 _MOST_DRAWS = 1 << 25
 _BLOCK = 4_000_000
 """Numbers in one block of draws."""
@@ -55,14 +58,16 @@ class Stratified(NamedTuple):
 def prepare(mixture: GaussianMixture, sigma2: float, a: np.ndarray, b: np.ndarray) -> Stratified:
     """Return the question `int min(sum a_i p_i, sum b_j p_j)` at noise `sigma2`, for weights `(K,)`."""
     normals = Normals.of(mixture, sigma2)
+    with np.errstate(divide="ignore"):
+        log_a, log_b = np.log(a), np.log(b)
+    if int((a > 0).sum()) * int((b > 0).sum()) > _MOST_LISTED:
+        return Stratified(normals, Envelope.empty(), log_a, log_b, np.concatenate([a, b]) / 2, 0.0, -np.inf)
     pairs, log_dropped = envelope(normals, a, b, _MOST_PAIRS)
     log_total = float(np.logaddexp.reduce(pairs.log_integrals))
     # Where the overlap is common, p and q themselves are as good, and cheaper.
     defence = 0.1 if log_total < np.log(0.5) and log_dropped < log_total - np.log(1e3) else 1.0
     shares = np.concatenate([(1 - defence) * np.exp(pairs.log_integrals - log_total), defence * a / 2, defence * b / 2])
     bound = min(-np.log(defence), log_total - np.log1p(-defence) if defence < 1 else np.inf)
-    with np.errstate(divide="ignore"):
-        log_a, log_b = np.log(a), np.log(b)
     return Stratified(normals, pairs, log_a, log_b, shares, bound, log_dropped if defence < 1 else -np.inf)
 
 

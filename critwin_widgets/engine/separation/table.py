@@ -135,5 +135,5 @@ def pair_gaps(mixture: Mixture, times: PerTime) -> Float[np.ndarray, "T P"]:
             return pairs.mahalanobis_of_pairs(mixture, times)
         return np.sqrt(-8.0 * pairs.log_bhattacharyya_of_pairs(mixture, times))
     rows, columns = np.triu_indices(count, 1)
-    _, high = concave.log_overlap_bounds(mixture, times)
+    _, _, high = concave.log_overlap_bounds(mixture, times)
     return -2.0 * special.ndtri_exp(np.maximum(high[:, rows, columns], -600.0) - np.log(2.0))

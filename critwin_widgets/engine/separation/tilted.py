@@ -122,6 +122,12 @@ class Envelope(NamedTuple):
     exponents: np.ndarray
     laws: list
 
+    @staticmethod
+    def empty() -> "Envelope":
+        """Return an envelope of no pairs."""
+        none, nothing = np.zeros(0, int), np.zeros(0)
+        return Envelope(none, none, nothing, nothing, [])
+
     def log_terms(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         """Return `ln h_ij` at every point, `(n, pairs)`, from weighted log-densities `(n, K)`."""
         first, second = log_p[:, self.rows], log_q[:, self.columns]

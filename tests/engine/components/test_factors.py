@@ -1,6 +1,7 @@
 """Factors on a line against adaptive quadrature and closed forms, at every scale of the noise."""
 
 import math
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +65,7 @@ def by_quad(factor: Factor, y: float, t: float) -> float:
         if noise:
             places += [y / a + sigma * k for k in (-12, -4, -1, 1, 4, 12)]
         ends = np.unique(np.clip([low, *places, high], low, high))
-        parts = [integrate.quad(value, u, v, epsabs=0, epsrel=1e-10, limit=200)[0] for u, v in zip(ends, ends[1:])]
+        parts = [integrate.quad(value, u, v, epsabs=0, epsrel=1e-10, limit=200)[0] for u, v in pairwise(ends)]
         return math.fsum(parts)
 
     return math.log(integral(True) / integral(False)) - 0.5 * math.log(2 * math.pi * sigma**2) + t
@@ -72,8 +73,10 @@ def by_quad(factor: Factor, y: float, t: float) -> float:
 
 @pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 @pytest.mark.parametrize("t", TIMES[1:])
-def test_noised_densities_agree_with_adaptive_quadrature(factor, t):
-    for y in drawn(factor, t, 4):
+@pytest.mark.parametrize("name", ["wedge", "narrow logistic", "wide logistic", "laplace", "power 1.5", "power 8"])
+def test_noised_densities_agree_with_adaptive_quadrature(name, t):
+    factor = FACTORS[name]
+    for y in drawn(factor, t, 3):
         assert float(factor.log_prob(y, t)) == pytest.approx(by_quad(factor, float(y), t), abs=1e-7)
 
 
@@ -174,7 +177,7 @@ def test_a_users_density_is_the_known_one():
 BAD = [
     (lambda: Normal(np.nan, 1.0), "location must be finite"),
     (lambda: Normal(0.0, 0.0), "std must be positive, not 0.0"),
-    (lambda: Normal(0.0, "wide"), "std must be an array of numbers"),
+    (lambda: Normal(0.0, "wide"), "std must hold real numbers"),
     (lambda: Normal([0.0, 1.0], 1.0), "location must have 0 axes"),
     (lambda: TruncatedNormal(0.0, 1.0, 2.0, 1.0), "low must be less than high, but low is 2.0 and high is 1.0"),
     (lambda: TruncatedNormal(0.0, 1.0, np.nan, 1.0), "low must be finite"),
