@@ -104,7 +104,7 @@ def separation(survey: Survey, pairs: Estimate, subsets: list[tuple[int, ...]]) 
     whole = next((m for m, s in enumerate(subsets) if len(s) == count), None)
     return Separation(
         survey.times,
-        Estimate(**sides, method=method),
+        Estimate(sides["value"], sides["low"], sides["high"], method),
         Estimate(value, low, high, method=pairs.method),
         certified,
         high if pairs.method == EXACT else proven,
