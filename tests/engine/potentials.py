@@ -1,7 +1,6 @@
 """Log-densities with known noised laws, for tests of components that know a log-density alone."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.stats import ortho_group
@@ -61,8 +60,3 @@ class Rotated(eqx.Module):
         total = weights.sum(-1)
         value = np.log(total * (GRID[1] - GRID[0]) / np.sqrt(2 * np.pi * s2)) + logs.max(-1)
         return value.sum(-1), ((a * (weights @ GRID) / total - v) / s2) @ self.rotation
-
-
-def gradient(function, points) -> jax.Array:
-    """The gradient of a function of points `(n, d)` to `(n,)`, by automatic differentiation."""
-    return jax.vmap(jax.grad(lambda y: function(y[None])[0]))(jnp.asarray(points, jnp.float32))

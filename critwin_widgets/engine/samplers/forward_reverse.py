@@ -106,9 +106,22 @@ def forward_reverse(
     plan = Plan.of(method, steps, tolerance, solver, max_steps)
     start, times = mixture.indices(init, "init"), check_times(t)
     key, n = check_key(key), check_count("n", n)
+    stops = _check_results(mixture, times, n, method, labels_only, save_at, max_bytes)
+    experiment = Experiment(mixture, start, key, n)
+    if labels_only:
+        return _labels(experiment, times)
+    return _points(experiment, times, stops, plan, progress)
+
+
+def _check_results(mixture: Mixture, times, n: int, method: str, labels_only: bool, save_at: Any, max_bytes: Any):
+    """Return the times at which to keep the way back, if all that is asked for can be had and held."""
     if times.ndim > 1 or not times.size:
         raise ValueError(f"t must be one OU time or times (T,), not an array of shape {times.shape}")
-    stops = _stops(save_at, times, labels_only)
+    stops = np.empty(0)
+    if save_at is not None:
+        if times.ndim or labels_only:
+            raise ValueError("save_at keeps the way back from one time t: give one, and labels_only=False")
+        stops = save_times(save_at, float(times))
     if labels_only and method != "exact":
         raise ValueError(f"labels_only is for method 'exact', not {method!r}: an integration needs the points")
     kept = times.size / mixture.dim if labels_only else 2 * times.size + 1 + len(stops)
@@ -118,18 +131,7 @@ def forward_reverse(
         max_bytes,
         "use fewer samples or times, or labels_only=True",
     )
-    experiment = Experiment(mixture, start, key, n)
-    if labels_only:
-        return _labels(experiment, times)
-    return _points(experiment, times, stops, plan, progress)
-
-
-def _stops(save_at: Any, times: np.ndarray, labels_only: bool) -> np.ndarray:
-    if save_at is None:
-        return np.empty(0)
-    if times.ndim or labels_only:
-        raise ValueError("save_at keeps the way back from one time t: give one, and labels_only=False")
-    return save_times(save_at, float(times))
+    return stops
 
 
 def _labels(experiment: Experiment, times: np.ndarray) -> ForwardReverse:

@@ -69,12 +69,8 @@ def reverse_trajectories(
     plan = Plan.of(method, steps, tolerance, solver, max_steps)
     key, n, t = check_key(key), check_count("n", n), one_time(t_start, "t_start")
     times = save_times(save_at, t)
-    check_size(
-        n * mixture.dim * len(times),
-        f"{n} trajectories at {len(times)} times in {mixture.dim} dimensions",
-        max_bytes,
-        "use fewer samples or save_at fewer times",
-    )
+    what = f"{n} trajectories at {len(times)} times in {mixture.dim} dimensions"
+    check_size(n * mixture.dim * len(times), what, max_bytes, "use fewer samples or save_at fewer times")
     experiment = Experiment(mixture, tuple(range(mixture.n_components)), key, n)
     y = experiment.noised(experiment.begin()[0], t) if start is None else _placed(experiment, start, t)
     return follow(experiment, y, t, times, plan, progress)[0]
