@@ -86,7 +86,7 @@ BAD = [
     ({"chains": 1}, ValueError, "chains must be an integer of at least 2, not 1"),
     ({"start": [0.0]}, ValueError, r"start must have one entry per dimension \(2\), not shape \(1,\)"),
     ({"start": [0.0, np.nan]}, ValueError, r"start must be finite, but start\[1\] is nan"),
-    ({"start": "here"}, ValueError, "start must be an array of numbers"),
+    ({"start": "here"}, ValueError, "start must hold real numbers"),
     ({"start": [[0.0, 1.0]]}, ValueError, "start must have 1 axes"),
 ]
 
