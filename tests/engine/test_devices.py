@@ -43,8 +43,13 @@ def answers(processes: list[subprocess.Popen]) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def alone() -> dict:
-    return many_devices.results(points=True)
+def one_device() -> dict:
+    return answers([start(1)])[0]
+
+
+@pytest.fixture(scope="module")
+def alone(one_device) -> dict:
+    return one_device["results"]
 
 
 def compare(found: dict, alone: dict) -> None:
@@ -87,9 +92,10 @@ def test_two_processes_give_what_one_gives(alone):
     assert [shape[1] for shape in first["shards"]["noise"]] == [500]
 
 
-def test_one_device_changes_nothing(alone):
-    shards = many_devices.shards(points=True)
+def test_one_device_changes_nothing(one_device):
+    shards = one_device["shards"]
+    assert shards["devices"] == 1
     assert shards["divisible"] == many_devices.N
-    assert shards["points"] == [(many_devices.N, 3)]
+    assert shards["points"] == [[many_devices.N, 3]]
+    assert shards["labels"] == [[many_devices.N]]
     assert shards["whole"]
-    assert many_devices.results(points=True) == alone

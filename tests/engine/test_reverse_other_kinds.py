@@ -150,6 +150,14 @@ def test_an_interrupt_leaves_everything_usable(monkeypatch):
     np.testing.assert_array_equal(walk().points, whole.points)
 
 
+def test_exact_paths_start_from_points_of_the_host():
+    y = np.asarray(SAME.at(T).sample(1, N), np.float64)
+    found = reverse_trajectories(BELLS, 3, N, T, method="exact", start=y, save_at=[T, 0.2, 0.0])
+    np.testing.assert_allclose(found.points[0], y, atol=1e-6)
+    for t, points in zip((0.2, 0.0), found.points[1:], strict=True):
+        assert same_law(points, np.asarray(SAME.at(t).sample(2, N), np.float64)) > RARE
+
+
 def test_no_noise_returns_the_sample():
     for method in ("sde", "ode"):
         still = forward_reverse(BELLS, [1], 0.0, key=0, n=N, method=method)

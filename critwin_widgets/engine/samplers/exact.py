@@ -204,5 +204,5 @@ def _bridge_numbers(t: float, now: float) -> tuple[np.ndarray, ...]:
 
 def _bridge(x, y, of_x, of_y, of_noise, keys: Keys, number, *, traced: bool):
     del traced
-    noise = spread(jax.random.normal(jax.random.fold_in(keys.path, number), y.shape, y.dtype))
+    noise = spread(jax.random.normal(jax.random.fold_in(keys.path, number), x.shape, x.dtype))
     return of_x * x + of_y * y + of_noise * noise
