@@ -44,7 +44,7 @@ def reverse_trajectories(
     one's does). So for other mixtures steps end where the noise left is `tolerance` standard deviations
     of the narrowest component. "sde" draws what remains from the posterior, which is exact in law; "ode"
     takes the posterior mean, `tolerance` away at most, and the component from the posterior there. Steps
-    are taken from the host: as fast for many samples, slower for few.
+    are taken from the host and the scores on one device: as fast for many samples, slower for few.
 
     Args:
         mixture: any mixture; see below for other kinds than Gaussian.
