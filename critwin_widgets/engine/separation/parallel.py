@@ -18,12 +18,13 @@ def over_times(one_pass, draws, noise, *rest):
     """Return `one_pass(draws, noise, *rest)` with its times shared out to two threads.
 
     A pass walks through its times one by one and its steps are too small to be worth sharing out
-    themselves. The first call of each shape compiles, in one thread; noise that lies on several
-    devices is left to them.
+    themselves. The first call of each shape compiles, in one thread; draws that lie on several
+    devices are left to them.
     """
     times = len(draws.per_time[0])
     half = (times + 1) // 2
-    spread = any(len(x.sharding.device_set) > 1 for x in noise)
+    arrays = (x for x in (*noise, *draws.per_time) if isinstance(x, jax.Array))
+    spread = any(len(x.sharding.device_set) > 1 for x in arrays)
     if times < _MANY_TIMES or spread or (os.cpu_count() or 1) < 2:
         return one_pass(draws, noise, *rest)
     parts = []

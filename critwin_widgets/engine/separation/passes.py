@@ -70,7 +70,7 @@ class Draws(eqx.Module):
         check_memory(_bytes(mixture, len(times), n), f"{n} draws from each of {count} components at {len(times)} times")
         if not isinstance(mixture, GaussianMixture):
             ratios = stored.log_ratios(mixture, times, n, key)
-            per_time, fixed, kind = (_pad(_pad(ratios, 3, padded), 1, padded),), (), "stored"
+            per_time, fixed, kind = (spread(_pad(_pad(ratios, 3, padded), 1, padded), 2),), (), "stored"
         elif pairs.same_covariance(mixture):
             per_time, fixed, kind = _shared(mixture, variance, padded)
         elif mixture.covariance_type == "full":
