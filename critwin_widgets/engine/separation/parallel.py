@@ -1,9 +1,9 @@
 """A pass over many times, shared out to threads."""
 
+import dataclasses
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import equinox as eqx
 import jax
 import numpy as np
 
@@ -29,7 +29,7 @@ def over_times(one_pass, draws, noise, *rest):
     parts = []
     for first in (0, times - half):
         now = tuple(x[first : first + half] for x in draws.per_time)
-        parts.append(eqx.tree_at(lambda d: d.per_time, draws, now))
+        parts.append(dataclasses.replace(draws, per_time=now))
     leaves, structure = jax.tree_util.tree_flatten((parts[0], noise, rest))
     signature = (one_pass, structure, *((np.shape(x), str(getattr(x, "dtype", type(x)))) for x in leaves))
     if signature in _compiled:
