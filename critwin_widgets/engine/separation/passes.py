@@ -320,7 +320,7 @@ def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -
     room = 1 if size < _COLUMNS else _room(steps, 22 * rows // _COLUMNS + 1)
     scaled = ((a > 0) / total_a, (b > 0) / total_b, (a + b) / 2)
     in_a, in_b, strata = (_groups(_pad(x, 0, rows), size, room) for x in scaled)
-    moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata)
+    moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata, filled=steps)
     mean, variance = (np.asarray(x, np.float64).reshape(len(x), -1)[:, :keep] for x in moments)
     return mean, np.sqrt(variance)
 
@@ -362,8 +362,8 @@ def return_estimates(
         for shift in (0, count)
     )
     flags = _pad(logged[pair], 0, size * room).reshape(room, size).any(1)
-    moments = over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags)
-    mean, variance, logs = (np.asarray(x, np.float64).reshape(len(x), -1)[:, : len(pair)] for x in moments)
+    moments = over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags, filled=steps)
+    mean, variance, logs = (x.reshape(len(x), -1)[:, : len(pair)].astype(np.float64) for x in moments)
     weights, heads = sources[component, pair], np.flatnonzero(np.diff(pair, prepend=-1))
     answers = [np.add.reduceat(x, heads, axis=1) for x in (mean * weights, variance * weights**2, logs * weights)]
     found = [np.empty_like(x) for x in answers]
