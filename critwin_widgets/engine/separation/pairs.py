@@ -16,7 +16,6 @@ from ..mixtures import GaussianMixture
 from ..processes import clock
 from .gaps import squared_gaps
 
-
 _CACHED = 2**14
 """Numbers of an array that stays in the processor's cache beside two others."""
 

@@ -41,6 +41,5 @@ def over_times(one_pass, draws, noise, *rest, filled: int | None = None):
         _compiled.add(signature)
     overlap = 2 * half - times
     return tuple(
-        np.concatenate([np.asarray(a)[:, groups], np.asarray(b)[overlap:, groups]])
-        for a, b in zip(*found, strict=True)
+        np.concatenate([np.asarray(a)[:, groups], np.asarray(b)[overlap:, groups]]) for a, b in zip(*found, strict=True)
     )

@@ -8,7 +8,15 @@ from .._types import Curves, PairCurves, PerTime, SubsetMasks, SubsetWeights
 from ..mixtures import Mixture, as_key
 from . import exact, line, stored
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
-from .passes import Draws, draw_noise, evaluated, overlap_estimates, pair_estimates, return_estimates, transition_estimates
+from .passes import (
+    Draws,
+    draw_noise,
+    evaluated,
+    overlap_estimates,
+    pair_estimates,
+    return_estimates,
+    transition_estimates,
+)
 from .table import PairTable
 
 EXACT_SECONDS = 0.5
