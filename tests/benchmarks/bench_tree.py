@@ -136,5 +136,6 @@ def _plot(growth: dict[str, tuple[int, float]]) -> None:
     axes.axhline(PROMISE_MS, color="grey", linestyle=":")
     axes.set(xlabel="components K", ylabel="tree after a change, ms", xscale="log", yscale="log")
     axes.legend()
+    figure.tight_layout()
     figure.savefig(PLOTS / "tree_growth.svg")
     pyplot.close(figure)
