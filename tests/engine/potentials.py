@@ -22,6 +22,10 @@ class Line(eqx.Module):
         cosh = jnp.logaddexp(u, -u)
         return -0.5 * self.alpha * u**2 - 4 * self.peak * cosh - self.skew * jnp.logaddexp(0.0, 3.0 * u)
 
+    def log_mass(self) -> float:
+        """The logarithm of the integral, in NumPy alone."""
+        return float(self(GRID)[len(GRID) // 2] - self.log_table()[len(GRID) // 2])
+
     def log_table(self) -> np.ndarray:
         """The normalised log-density on `GRID`, in NumPy alone."""
         cosh = np.logaddexp(GRID, -GRID)
@@ -45,6 +49,10 @@ class Rotated(eqx.Module):
         line = Line(*(np.asarray(float(v)) for v in (alpha, peak, skew)))
         return Rotated(line, rotation, np.random.default_rng(seed).normal(size=dim))
 
+    def log_mass(self) -> float:
+        """The logarithm of the integral, less the constant."""
+        return len(self.shift) * self.line.log_mass()
+
     def draw(self, n: int, seed: int) -> np.ndarray:
         """Independent draws, by the inverse distribution function of each coordinate."""
         below = np.cumsum(np.exp(self.line.log_table()))
@@ -60,3 +68,16 @@ class Rotated(eqx.Module):
         total = weights.sum(-1)
         value = np.log(total * (GRID[1] - GRID[0]) / np.sqrt(2 * np.pi * s2)) + logs.max(-1)
         return value.sum(-1), ((a * (weights @ GRID) / total - v) / s2) @ self.rotation
+
+
+def gradient(function, points: np.ndarray, step: float = 1e-2) -> np.ndarray:
+    """The gradient of a function of points `(n, d)` by central differences, in one call."""
+    moves = step * np.concatenate([np.eye(points.shape[1]), -np.eye(points.shape[1])])
+    values = np.asarray(function(points[:, None, :] + moves), np.float64)
+    return (values[:, : points.shape[1]] - values[:, points.shape[1] :]) / (2 * step)
+
+
+def noised_points(law: Rotated, t: float, n: int = 64) -> np.ndarray:
+    """Points that the noised law draws."""
+    noise = np.random.default_rng(9).normal(size=(n, len(law.shift)))
+    return np.exp(-t) * law.draw(n, 8) + np.sqrt(-np.expm1(-2.0 * t)) * noise

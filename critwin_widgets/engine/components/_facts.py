@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-from ._noised import PILOTS, REPLICATES, Facts, Fit, climb, fit, unwarp, warp
-from ._nuts import Diagnostics, blackjax, run_chains
+from ._mixing import effective_size
+from ._noised import BLOCK, PILOTS, REPLICATES, Facts, Fit, Rule, climb, fit, unwarp, warp
+from ._nuts import ROWS, Diagnostics, run_chains
 
 _LARGE = 1024
 """Points per randomisation for the normaliser."""
@@ -23,10 +23,21 @@ _MOST = 256
 """Most points per randomisation for one noised density."""
 
 
+_ROWS = 1024
+"""Points of which log-densities are found in one call."""
+
+
 class Findings(NamedTuple):
-    """The facts, the prior's fit, draws whitened and less the mode `(chains, draws, d)`, moments less the mode."""
+    """What `learn` finds.
+
+    `prior` is the fit to the density itself; `blocks` says how many blocks of the rule's points one
+    noised density takes; `whitened` and `bank` `(chains, draws, d)` are the chains' draws, in the
+    coordinates of the fit and less the mode; `mean` is less the mode as well.
+    """
 
     facts: Facts
+    rule: Rule
+    blocks: int
     prior: Fit
     whitened: np.ndarray
     bank: np.ndarray
@@ -48,20 +59,33 @@ def normal_points(replicates: int, count: int, dim: int, rng: np.random.Generato
 @eqx.filter_jit
 def find_mode(log_density, start):
     """Return the mode, the last Newton decrement, and the value and the negative Hessian there."""
-    x, decrement = climb(log_density, start, 1e-9, 500)
-    return x, decrement, log_density(x), -jax.hessian(log_density)(x)
+    x, decrement, hessian = climb(log_density, lambda x: -jax.hessian(log_density)(x), start, 1e-9, 500)
+    return x, decrement, log_density(x), hessian
 
 
 @eqx.filter_jit
-def _fit_prior(log_density, facts: Facts) -> Fit:
-    zero = jnp.zeros_like(facts.centre)
-    return fit(log_density, facts, zero, jnp.zeros((), zero.dtype), jnp.ones((), zero.dtype))
+def fits(log_density, facts: Facts, rows, a, s) -> Fit:
+    """Return the fits at points `(n, d)` less the noised mode, batched."""
+    return jax.vmap(lambda y: fit(log_density, facts, y, a, s))(rows)
 
 
 @eqx.filter_jit
-def _levels(log_density, facts: Facts, found: Fit, u):
-    places = found.place(u)
-    return jax.vmap(lambda e: found.exponent(log_density, facts, e))(places), places
+def _levels(log_density, facts: Facts, gaps):
+    return jax.vmap(lambda gap: log_density(facts.centre + gap) - facts.level)(gaps)
+
+
+def levels(log_density, facts: Facts, gaps: np.ndarray) -> np.ndarray:
+    """Return log-densities less the mode's at points `(n, d)` less the mode, `(n,)` in float64."""
+    size = min(_ROWS, max(16, (1 << 20) // gaps.shape[1] ** 2))
+    parts = [gaps[low : low + size] for low in range(0, len(gaps), size)]
+    found = [np.asarray(_levels(log_density, facts, np.resize(part, (size, part.shape[1])))) for part in parts]
+    return np.concatenate(found)[: len(gaps)].astype(np.float64)
+
+
+def fit_prior(log_density, facts: Facts) -> Fit:
+    """Return the fit to the density itself, in float64 on the host; it uses the kernel of all fits."""
+    found = fits(log_density, facts, np.zeros((ROWS, len(facts.centre))), np.float64(0.0), np.float64(1.0))
+    return jax.tree.map(lambda leaf: np.asarray(leaf[0], np.float64), found)
 
 
 def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findings:
@@ -76,51 +100,61 @@ def learn(log_density, mode: tuple, seed: int, chains: int, draws: int) -> Findi
     centre, level, hessian = mode
     dim = len(centre)
     pilot_rng, point_rng, large_rng = np.random.default_rng(seed).spawn(3)
-    pilots = normal_points(1, PILOTS, dim, pilot_rng)[0]
-    nothing, unknown = np.zeros((REPLICATES, 0)), np.zeros(())
-    facts = Facts(centre, level, hessian, unknown, unknown, pilots, nothing[:, :, None], nothing, unknown)
-    prior = jax.tree.map(np.asarray, _fit_prior(log_density, facts))
+    facts = Facts(centre, level, hessian, normal_points(1, PILOTS, dim, pilot_rng)[0], np.zeros(()))
+    prior = fit_prior(log_density, facts)
     whitened, diagnostics = run_chains(log_density, facts, prior, seed, chains, draws)
     large, z = (normal_points(REPLICATES, n, dim, rng) for n, rng in ((_LARGE, large_rng), (_MOST, point_rng)))
     sizes = np.cumsum([large[..., 0].size, whitened[..., 0].size])
 
     def weigh(bend: float):
         """Return the log-weights of the large set, the chains and the points, and all places."""
-        # One call for all points: every shape costs a compilation.
         u = [warp(large, bend, np)[0], whitened, warp(z, bend, np)[0]]
-        logs, places = _levels(log_density, facts, prior, np.concatenate([part.reshape(-1, dim) for part in u]))
-        parts = np.split(np.asarray(logs, np.float64), sizes)
+        places = prior.place(np.concatenate([part.reshape(-1, dim) for part in u]))
+        parts = np.split(levels(log_density, facts, places), sizes)
         own = [part.reshape(like.shape[:2]) - log_proposal(like, bend) for part, like in zip(parts, u, strict=True)]
-        return own, parts[1].reshape(whitened.shape[:2]), np.asarray(places, np.float64)
+        return own, parts[1].reshape(whitened.shape[:2]), places
 
-    own, levels, places = weigh(0.0)
-    bend = choose_bend(levels, whitened)
+    own, heights, places = weigh(0.0)
+    bend = choose_bend(heights, whitened)
     if bend > 0:
         # Centre and axes depend on the tails through the pilots; mode and root do not.
         facts, first = eqx.tree_at(lambda f: f.bend, facts, np.asarray(bend)), prior
-        prior = jax.tree.map(np.asarray, _fit_prior(log_density, facts))
+        prior = fit_prior(log_density, facts)
         whitened = (first.shift + first.scale * whitened - prior.shift) / prior.scale
         own, _, places = weigh(bend)
     logs_large, logs_chains, logs_z = own
     log_mean, error = bridge(logs_large, logs_chains)
-    relative = np.exp(np.concatenate([logs_large.ravel(), logs_chains.ravel()]) - log_mean)
+    mean, covariance = _moments(
+        places[: sizes[1]], np.exp(np.concatenate([logs_large.ravel(), logs_chains.ravel()]) - log_mean), sizes
+    )
+    blocks = choose_blocks(float(np.var(np.exp(logs_large - log_mean))))
+    log_z = np.asarray(prior.log_volume(np) + 0.5 * dim * np.log(2 * np.pi) + log_mean)
+    ratios = _in_blocks(np.exp(logs_z - log_mean) - 1.0)
+    ratios[blocks:] = 0.0
+    rule = Rule(log_z, np.asarray(error), _in_blocks(z), ratios)
+    bank = places[sizes[0] : sizes[1]].reshape(whitened.shape)
+    return Findings(facts, rule, blocks, prior, whitened, bank, diagnostics, mean, covariance)
+
+
+def _moments(places: np.ndarray, relative: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and covariance from the large set and the chains with their weights relative to the mean."""
     if relative.max() < 10.0:
         # Neither law shows a tail that the proposal misses: its points, spread evenly, do best.
         share = np.where(np.arange(sizes[1]) < sizes[0], relative, 0.0)
     else:
         # Every point as a draw of the mixture of both laws (multiple importance sampling).
         share = relative / (sizes[0] + (sizes[1] - sizes[0]) * relative)
-    share /= share.sum()
-    mean = share @ places[: sizes[1]]
-    gaps = places[: sizes[1]] - mean
-    half = choose_points(float(np.var(np.exp(logs_large - log_mean)))) // (2 * REPLICATES)
-    keep = np.r_[:half, _MOST // 2 : _MOST // 2 + half]  # a prefix of each sequence and its mirror image
-    log_volume = np.sum(np.log(prior.scale)) - np.sum(np.log(np.diagonal(prior.root)))
-    log_z = np.asarray(log_volume + 0.5 * dim * np.log(2 * np.pi) + log_mean)
-    ratios = np.exp(logs_z[:, keep] - log_mean) - 1.0
-    facts = Facts(centre, level, hessian, log_z, np.asarray(error), pilots, z[:, keep], ratios, np.asarray(bend))
-    bank = places[sizes[0] : sizes[1]].reshape(whitened.shape)
-    return Findings(facts, prior, whitened, bank, diagnostics, mean, gaps.T @ (gaps * share[:, None]))
+    share = share / share.sum()
+    mean = share @ places
+    gaps = places - mean
+    return mean, gaps.T @ (gaps * share[:, None])
+
+
+def _in_blocks(points: np.ndarray) -> np.ndarray:
+    """Return points `(R, m, ...)`, mirror images last, as `(blocks, R, BLOCK, ...)` where each block holds pairs."""
+    replicates, count = points.shape[:2]
+    pairs = points.reshape(replicates, 2, count // BLOCK, BLOCK // 2, *points.shape[2:])
+    return np.moveaxis(pairs, 2, 0).reshape(count // BLOCK, replicates, BLOCK, *points.shape[2:])
 
 
 def log_proposal(u: np.ndarray, bend: float) -> np.ndarray:
@@ -139,14 +173,14 @@ def choose_bend(levels: np.ndarray, whitened: np.ndarray) -> float:
     return float(bends[best]) if moments[0] - moments[best] > 1e-3 else 0.0
 
 
-def choose_points(spread: float) -> int:
-    """Return how many points bring the noised log-density's standard error below 0.005, from 128 to 2048.
+def choose_blocks(spread: float) -> int:
+    """Return how many blocks bring the noised log-density's standard error below 0.005, a power of 2 up to 16.
 
     `spread` is the relative variance of the normaliser's weights; the posteriors' are rarely larger,
     and quasi-Monte Carlo points do better than the independent ones this counts on.
     """
-    wanted = spread / 0.005**2 / 8
-    return int(np.clip(1 << int(np.ceil(np.log2(max(wanted, 1.0)))), 128, REPLICATES * _MOST))
+    wanted = spread / 0.005**2 / 8 / (BLOCK * REPLICATES)
+    return int(np.clip(1 << int(np.ceil(np.log2(max(wanted, 1.0)))), 1, _MOST // BLOCK))
 
 
 def bridge(logs_gaussian: np.ndarray, logs_chains: np.ndarray) -> tuple[float, float]:
@@ -171,7 +205,7 @@ def bridge(logs_gaussian: np.ndarray, logs_chains: np.ndarray) -> tuple[float, f
     spread = theirs.std() / theirs.mean()
     if spread < 1e-9:
         return float(log_mean), float(first)
-    effective = float(blackjax().diagnostics.effective_sample_size(jnp.asarray(theirs)))
+    effective = float(effective_size(theirs))
     return float(log_mean), float(np.hypot(first, spread / np.sqrt(min(effective, float(m)))))
 
 

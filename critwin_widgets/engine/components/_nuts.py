@@ -13,7 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from ._noised import Facts, Fit, fit, log_weights
+from .._precision import working_dtype
+from ._mixing import effective_size, split_r_hat
+from ._noised import Facts, Fit, log_weights
+
+ROWS = 64
+"""Points of one call where few are asked for."""
 
 BLOCK = 100
 """Moves between two looks at the clock: the progress bar and an interrupt act here."""
@@ -81,8 +86,8 @@ def _move(log_density, facts: Facts, found: Fit, key, z, step):
 
 
 @eqx.filter_jit
-def _block(log_density, facts, found, key, z, tuning, adapting):
-    """Run every chain for a block; `tuning` is the state of the dual averaging of their common step."""
+def _block(log_density, facts, found, key, number, z, tuning, adapting):
+    """Run every chain for block `number`; `tuning` is the state of the dual averaging of their common step."""
     from blackjax.optimizers.dual_averaging import dual_averaging
 
     _, update, _ = dual_averaging()
@@ -96,7 +101,9 @@ def _block(log_density, facts, found, key, z, tuning, adapting):
         tuning = jax.tree.map(lambda n, o: jnp.where(adapting, n, o).astype(z.dtype), new, tuning)
         return (z, tuning), (z, acceptance.mean(), diverged.sum())
 
-    (z, tuning), (places, acceptance, diverged) = jax.lax.scan(body, (z, tuning), jax.random.split(key, BLOCK))
+    (z, tuning), (places, acceptance, diverged) = jax.lax.scan(
+        body, (z, tuning), jax.random.split(jax.random.fold_in(key, number), BLOCK)
+    )
     return z, tuning, places, acceptance.mean(), diverged.sum()
 
 
@@ -110,37 +117,36 @@ def run_chains(log_density, facts: Facts, found: Fit, seed: int, chains: int, dr
         SamplingError: split R-hat above 1.05 or fewer than 100 effective draws.
     """
     blackjax()
-    from blackjax.optimizers.dual_averaging import dual_averaging
+    from blackjax.optimizers.dual_averaging import DualAveragingState
 
-    key, start = jax.random.split(jax.random.key(seed))
+    dtype = working_dtype()
     # Wider than the target, so that R-hat sees chains that do not find it.
-    z = 1.5 * jax.random.normal(start, (chains, facts.centre.shape[0]))
-    # All leaves as arrays of their final types: the second block must not compile again.
-    tuning = jax.tree.map(lambda leaf: jnp.array(leaf, z.dtype), dual_averaging()[0](jnp.asarray(0.5, z.dtype)))
+    z = 1.5 * np.random.default_rng([seed, 1]).normal(size=(chains, len(facts.centre))).astype(dtype)
+    # The first step is 1/2. Leaves of their final types: the second block must not compile again.
+    tuning = DualAveragingState(*(np.asarray(leaf, dtype) for leaf in (np.log(0.5), 0.0, 1.0, 0.0, np.log(5.0))))
+    key = jax.random.key(seed)
     kept, acceptance, diverged = [], [], 0
     blocks = WARM_UP + -(-draws // BLOCK)
     for block in tqdm(range(blocks), desc="sampling the potential", delay=2, leave=False):
         z, tuning, places, rate, count = _block(
-            log_density, facts, found, jax.random.fold_in(key, block), z, tuning, jnp.asarray(block < WARM_UP)
+            log_density, facts, found, key, np.uint32(block), z, tuning, np.asarray(block < WARM_UP)
         )
         if block >= WARM_UP:
             kept.append(np.asarray(places, np.float64))
             acceptance.append(float(rate))
             diverged += int(count)
     whitened = np.swapaxes(np.concatenate(kept)[:draws], 0, 1)
-    return whitened, diagnose(whitened, diverged, float(np.mean(acceptance)), float(np.exp(tuning.log_x_avg)))
+    return whitened, diagnose(
+        whitened, diverged, float(np.mean(acceptance)), float(np.exp(np.asarray(tuning.log_x_avg)))
+    )
 
 
 def diagnose(whitened: np.ndarray, divergences: int, acceptance: float, step: float) -> Diagnostics:
     """Return the diagnostics of draws `(chains, draws, d)`, or raise `SamplingError`."""
-    tools = blackjax().diagnostics
     chains, draws, _ = whitened.shape
     # The squared radius stands for what means cannot see: a chain too narrow or too wide.
     watched = np.concatenate([whitened, np.sum(whitened**2, -1, keepdims=True)], -1)
-    half = draws // 2
-    split = np.concatenate([watched[:, :half], watched[:, half : 2 * half]])
-    r_hat = float(np.max(np.asarray(tools.potential_scale_reduction(jnp.asarray(split)))))
-    size = float(np.min(np.asarray(tools.effective_sample_size(jnp.asarray(watched)))))
+    r_hat, size = float(np.max(split_r_hat(watched))), float(np.min(effective_size(watched)))
     if not (r_hat < 1.05 and size > 100):
         raise SamplingError(
             f"the chains did not converge: split R-hat {r_hat:.3g} (below 1.05 wanted), effective sample size "
@@ -156,38 +162,33 @@ def diagnose(whitened: np.ndarray, divergences: int, acceptance: float, step: fl
 
 
 @eqx.filter_jit
-def moved(log_density, facts: Facts, found: Fit, key, z, step, moves):
-    """Return whitened draws `(n, d)` after a number of transitions, each with its own randomness."""
+def walk(log_density, facts: Facts, found: Fit, key, number, z, step, moves):
+    """Return places `b + s e` `(n, d)` after a number of transitions from whitened `z`, each row by its own fit.
 
-    def one(key, place):
+    The randomness is that of batch `number` of `key`; `found` is batched as `z` is.
+    """
+
+    def one(key, fit, place):
         def body(count, place):
-            return _move(log_density, facts, found, jax.random.fold_in(key, count), place, step)[0]
+            return _move(log_density, facts, fit, jax.random.fold_in(key, count), place, step)[0]
 
-        return found.place(jax.lax.fori_loop(0, moves, body, place))
+        return fit.base + fit.s * fit.place(jax.lax.fori_loop(0, moves, body, place))
 
-    return jax.vmap(one)(jax.random.split(key, z.shape[0]), z)
+    return jax.vmap(one)(jax.random.split(jax.random.fold_in(key, number), z.shape[0]), found, z)
 
 
 @eqx.filter_jit
-def posterior_draws(log_density, facts: Facts, key, y, a, s, step, moves):
-    """Return draws of `X | Y_t = y`, less the mode of the density, one per row of `y` `(n, d)`.
+def pick(log_density, facts: Facts, found: Fit, key, number):
+    """Return, for each fit, one of as many normal points as there are pilots, picked by weight, whitened `(n, d)`.
 
-    One of the pilot points, picked by its weight, starts the moves; since it is close to a draw
-    already, few of them make it one.
+    It is close to a draw from the integrand already: few transitions make it one.
     """
 
-    def one(key, point):
-        pick, shake, walk = jax.random.split(key, 3)
-        found = fit(log_density, facts, point, a, s)
-        z = facts.pilots
-        # Fresh points for every row: a common rotation would make the rows' draws dependent.
-        z = jax.random.normal(shake, z.shape, z.dtype)
-        logs, u, _ = log_weights(log_density, facts, found, z)
-        place = u[jax.random.categorical(pick, logs)]
+    def one(key, fit):
+        pick, shake = jax.random.split(key)
+        # Fresh points for every row: common ones would make the rows' draws dependent.
+        z = jax.random.normal(shake, facts.pilots.shape, facts.pilots.dtype)
+        logs, u, _ = log_weights(log_density, facts, fit, z)
+        return u[jax.random.categorical(pick, logs)]
 
-        def body(count, place):
-            return _move(log_density, facts, found, jax.random.fold_in(walk, count), place, step)[0]
-
-        return found.base + s * found.place(jax.lax.fori_loop(0, moves, body, place))
-
-    return jax.vmap(one)(jax.random.split(key, y.shape[0]), y)
+    return jax.vmap(one)(jax.random.split(jax.random.fold_in(key, number), len(found.s)), found)

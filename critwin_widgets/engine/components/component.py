@@ -17,7 +17,8 @@ class Component(eqx.Module):
 
     A kind must define the abstract members. The others have defaults: `sample_offsets` (override
     it where draws can be made without the mean, whose digits a far component needs), `prepare`
-    (where noised laws are tabulated) and `wasserstein` (where `W_2` to another component is known).
+    (where noised laws are tabulated) `wasserstein` (where `W_2` to another component is known), and `estimated`
+    and `mean_error` (where facts are estimates).
     """
 
     @property
@@ -66,6 +67,16 @@ class Component(eqx.Module):
     def sample_offsets(self, key, n: int) -> np.ndarray | jax.Array:
         """Draw `n` points from the component before noise, less its mean, `(n, d)`."""
         return np.asarray(self.sample(key, n), dtype=np.float64) - self.mean
+
+    @property
+    def estimated(self) -> bool:
+        """Whether mean and log-densities are statistical estimates, on which nothing exact can rest."""
+        return False
+
+    @property
+    def mean_error(self) -> float:
+        """How far from the true mean `mean` may lie; 0 where it is known."""
+        return 0.0
 
     def prepare(self, times: Iterable[float]) -> None:
         """Make what the noised laws need at OU times `(T,)` in one go; a hint that changes nothing but speed."""

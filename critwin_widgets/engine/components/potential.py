@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from scipy.stats import chi2
 
 from .._precision import to_device, working_dtype
 from .._types import Array
@@ -16,9 +17,22 @@ from .._validation import check_count, check_points, check_time, finite_array
 from ..mixtures.gaussian import as_key
 from ..processes import noise_variance, signal
 from ._curvature import CHECKED, check_curvature, show
-from ._facts import find_mode, learn
-from ._noised import PILOTS, STUDENT, Facts, Fit, one_log_prob, one_score
-from ._nuts import Diagnostics, SamplingWarning, blackjax, moved, posterior_draws
+from ._facts import find_mode, fits, learn, levels
+from ._noised import (
+    BLOCK,
+    REPLICATES,
+    STUDENT,
+    Facts,
+    Fit,
+    Rule,
+    fit,
+    log_prob_of,
+    ratio_features,
+    score_of,
+    slope_features,
+    sums,
+)
+from ._nuts import ROWS, Diagnostics, SamplingWarning, blackjax, pick, walk
 from .component import Component
 
 _ROUNDING = 1e-2
@@ -70,6 +84,8 @@ class Potential(Component):
     log_density: Any
     alpha: float = eqx.field(static=True)
     facts: Facts
+    rule: Rule
+    blocks: int = eqx.field(static=True)
     prior: Fit
     whitened: Array
     bank: Array
@@ -108,7 +124,7 @@ class Potential(Component):
         own = rng.choice(found.bank.reshape(-1, dim), CHECKED // 2)
         wide = own + rng.normal(size=own.shape) * np.sqrt(np.trace(found.covariance) / dim)
         check_curvature(self.log_density, mode[0] + np.concatenate([own, wide]), self.alpha)
-        self.facts, self.prior = found.facts, found.prior
+        self.facts, self.rule, self.blocks, self.prior = found.facts, found.rule, found.blocks, found.prior
         self.whitened, self.bank = found.whitened, found.bank
         self.mean_offset, self.spread = found.mean, found.covariance
         self.diagnostics = found.diagnostics
@@ -131,6 +147,18 @@ class Potential(Component):
     def mean(self) -> np.ndarray:
         """Mean, estimated, `(d,)` in float64."""
         return self.mode + np.asarray(self.mean_offset)
+
+    @property
+    def estimated(self) -> bool:
+        """True: mean and log-densities are estimates."""
+        return True
+
+    @property
+    def mean_error(self) -> float:
+        """95 % radius of the error of `mean`, from the chains' effective sample size."""
+        # The largest variance for all directions: the radius of a ball, not of an ellipsoid.
+        scatter = self.variance_range[1] / min(self.diagnostics.effective_size, self.bank[..., 0].size)
+        return float(np.sqrt(chi2.ppf(0.95, self.dim) * scatter))
 
     @property
     def covariance(self) -> np.ndarray:
@@ -156,17 +184,17 @@ class Potential(Component):
     @property
     def log_normaliser(self) -> float:
         """`ln int exp(log_density)`, estimated; its standard error is `log_normaliser_error`."""
-        return float(self.facts.level + self.facts.log_z)
+        return float(self.facts.level + self.rule.log_z)
 
     @property
     def log_normaliser_error(self) -> float:
         """Standard error of `log_normaliser`."""
-        return float(self.facts.log_z_error)
+        return float(self.rule.log_z_error)
 
     @property
     def n_points(self) -> int:
         """Integration points for one noised density."""
-        return self.facts.ratios.size
+        return self.blocks * REPLICATES * BLOCK
 
     # ---- densities --------------------------------------------------------------------------
 
@@ -176,25 +204,25 @@ class Potential(Component):
         Raises:
             ValueError: the last axis of `x` is not `d`, or `t` is negative, not finite or not one number.
         """
-        return self._estimate(one_log_prob, x, t)[0]
+        return self._estimate(ratio_features, x, t)[0]
 
     def log_prob_with_error(self, x, t: float | jax.Array = 0.0) -> tuple[jax.Array, jax.Array]:
         """Return `ln p_t(x)` and the 95 % half width of each estimate, shape `(...)` both."""
-        value, error = self._estimate(one_log_prob, x, t)
+        value, error = self._estimate(ratio_features, x, t)
         return value, STUDENT * error + self.rounding
 
     def score(self, x, t: float | jax.Array = 0.0) -> jax.Array:
         """Return `grad ln p_t(x)`, same shape as `x`."""
-        return self._estimate(one_score, x, t)[0]
+        return self._estimate(slope_features, x, t)[0]
 
     def log_prob_error(self, t: float = 0.0) -> float:
         """Return the 95 % half width of `log_prob` at points that `p_t` draws (root mean square of 64)."""
-        _, error = self._estimate(one_log_prob, self._typical(t), t, centred=True)
+        _, error = self._estimate(ratio_features, self._typical(t), t, centred=True)
         return STUDENT * float(np.sqrt(np.mean(np.square(np.asarray(error, np.float64))))) + self.rounding
 
     def score_error(self, t: float = 0.0) -> float:
         """Return the 95 % half width of an entry of `score` at points that `p_t` draws (root mean square)."""
-        _, error = self._estimate(one_score, self._typical(t), t, centred=True)
+        _, error = self._estimate(slope_features, self._typical(t), t, centred=True)
         return STUDENT * float(np.sqrt(np.mean(np.square(np.asarray(error, np.float64)))))
 
     # ---- draws ------------------------------------------------------------------------------
@@ -224,15 +252,9 @@ class Potential(Component):
         root = as_key(key)
 
         def draw(number: int, rows):
-            return posterior_draws(
-                self.log_density,
-                self.facts,
-                jax.random.fold_in(root, number),
-                rows,
-                np.float64(a),
-                np.float64(s),
-                *self._moves,
-            )
+            found = fits(self.log_density, self.facts, rows, np.float64(a), np.float64(s))
+            start = pick(self.log_density, self.facts, found, root, np.uint32(2 * number))
+            return walk(self.log_density, self.facts, found, root, np.uint32(2 * number + 1), start, *self._moves)
 
         gaps = np.asarray(points, np.float64) - a * self.mode
         return to_device(self.mode + self._in_batches(draw, gaps))
@@ -242,19 +264,19 @@ class Potential(Component):
     def _offsets(self, key, n: int) -> np.ndarray:
         """Draw `n` points less the mode."""
         check_count("n", n)
-        pick, walk = jax.random.split(as_key(key))
-        flat = np.asarray(self.whitened).reshape(-1, self.dim)
-        starts = flat[np.asarray(jax.random.randint(pick, (n,), 0, len(flat)))]
+        root = as_key(key)
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(root)))
+        starts = rng.choice(np.asarray(self.whitened).reshape(-1, self.dim), n)
 
         def draw(number: int, rows):
-            key = jax.random.fold_in(walk, number)
-            return moved(self.log_density, self.facts, self.prior, key, rows, *self._moves)
+            prior = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (len(rows), *np.shape(leaf))), self.prior)
+            return walk(self.log_density, self.facts, prior, root, np.uint32(number), rows, *self._moves)
 
         return self._in_batches(draw, starts)
 
-    def _in_batches(self, function, rows: np.ndarray, points: int = PILOTS) -> np.ndarray:
+    def _in_batches(self, function, rows: np.ndarray) -> Any:
         """Apply `function(number, rows)` to batches of few shapes; rows in and out."""
-        size = self._batch(len(rows), points)
+        size = self._batch(len(rows))
         parts = []
         for number, low in enumerate(range(0, len(rows), size)):
             part = rows[low : low + size]
@@ -262,40 +284,51 @@ class Potential(Component):
             parts.append(jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), found))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rows)], *parts)
 
-    def _estimate(self, function, x, t, centred: bool = False):
+    def _estimate(self, features, x, t, centred: bool = False):
         points = check_points(x, self.dim)
         if any(isinstance(part, Tracer) for part in (points, t, self.facts.centre)):
-            return self._traced(function, points, t)
+            return self._traced(features, points, t)
         time = check_time(t)
         a, s = np.float64(signal(time)), np.float64(np.sqrt(noise_variance(time)))
         gaps = np.asarray(points, np.float64) - (0.0 if centred else a * self.mode)
         flat = gaps.reshape(-1, self.dim)
         if not len(flat):
-            empty = np.zeros(gaps.shape[:-1] if function is one_log_prob else gaps.shape)
+            empty = np.zeros(gaps.shape[:-1] if features is ratio_features else gaps.shape)
             return to_device(empty), to_device(empty)
 
-        def run(_, rows):
-            return _evaluate(function, self.log_density, self.facts, rows, a, s)
+        finish = log_prob_of if features is ratio_features else score_of
+        count = self.blocks * BLOCK
 
-        found = self._in_batches(run, flat, self.n_points)
+        def run(_, rows):
+            found = fits(self.log_density, self.facts, rows, a, s)
+            parts = _sums(features, self.log_density, self.facts, found, self.rule, np.int32(self.blocks))
+            found, parts = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (found, parts))
+            return finish(found, parts, self.rule, count, np)
+
+        found = self._in_batches(run, flat)
         return jax.tree.map(lambda leaf: to_device(leaf.reshape(gaps.shape[:-1] + leaf.shape[1:])), found)
 
-    def _traced(self, function, points, t):
+    def _traced(self, features, points, t):
         """Evaluate inside the caller's compiled code, in the caller's precision."""
         time = jnp.asarray(t, working_dtype())
         a, s = jnp.exp(-time), jnp.sqrt(-jnp.expm1(-2.0 * time))
         flat = jnp.reshape(points, (-1, self.dim)) - a * jnp.asarray(self.facts.centre)
-        log_density = self.log_density
-        facts = jax.tree.map(jnp.asarray, self.facts)
-        found = jax.lax.map(
-            lambda y: function(log_density, facts, y, a, s), flat, batch_size=self._batch(len(flat), self.n_points)
-        )
+        facts, rule = jax.tree.map(jnp.asarray, (self.facts, self.rule))
+        finish = log_prob_of if features is ratio_features else score_of
+
+        def one(y):
+            found = fit(self.log_density, facts, y, a, s)
+            return finish(
+                found, sums(features, self.log_density, facts, found, rule, self.blocks), rule, self.blocks * BLOCK
+            )
+
+        found = jax.lax.map(one, flat, batch_size=self._batch(len(flat)))
         return jax.tree.map(lambda leaf: jnp.reshape(leaf, points.shape[:-1] + leaf.shape[1:]), found)
 
-    def _batch(self, rows: int, points: int) -> int:
-        """Return the batch size for `points` per row: 64 for few rows, else a power of two that fits the memory."""
-        most = 1 << int(np.log2(np.clip(_CELLS / (points * self.dim), 16, 1024)))
-        return min(64, most) if rows <= 64 else most
+    def _batch(self, rows: int) -> int:
+        """Return how many rows are handled at once: 64 of few rows, else a power of two that fits the memory."""
+        most = 1 << int(np.log2(np.clip(_CELLS / (REPLICATES * BLOCK * self.dim), 16, 1024)))
+        return min(ROWS, most) if rows <= ROWS else most
 
     @property
     def _moves(self) -> tuple[np.ndarray, np.ndarray]:
@@ -313,7 +346,7 @@ class Potential(Component):
         """Return by how much log-densities scatter around smooth curves near 16 draws: their rounding error."""
         steps = 1.0 + 1e-3 * np.arange(-6.0, 7.0)
         rows = (self._typical(0.0)[:16, None, :] * steps[:, None]).reshape(-1, self.dim)
-        values = np.asarray(_levels(self.log_density, self.facts, rows), np.float64).reshape(-1, len(steps))
+        values = levels(self.log_density, self.facts, rows).reshape(-1, len(steps))
         curve = np.vander(1e3 * (steps - 1.0), 4)
         rest = values.T - curve @ np.linalg.lstsq(curve, values.T, rcond=None)[0]
         return float(2.0 * np.sqrt(np.mean(rest**2)))
@@ -341,13 +374,13 @@ class Potential(Component):
 
 
 @eqx.filter_jit
-def _evaluate(function, log_density, facts: Facts, rows, a, s):
-    return jax.vmap(lambda y: function(log_density, facts, y, a, s))(rows)
+def _sums(features, log_density, facts: Facts, found: Fit, rule: Rule, blocks):
+    return jax.vmap(lambda one: sums(features, log_density, facts, one, rule, blocks))(found)
 
 
 @eqx.filter_jit
-def _levels(log_density, facts: Facts, gaps):
-    return jax.vmap(lambda gap: log_density(facts.centre + gap) - facts.level)(gaps)
+def _value(log_density, x):
+    return log_density(x)
 
 
 def _check_concavity(value: Any) -> float:
@@ -370,7 +403,7 @@ def _check_function(log_density, start: np.ndarray) -> None:
         ) from error
     if not hasattr(shape, "shape") or shape.shape != () or not jnp.issubdtype(shape.dtype, jnp.floating):
         raise ValueError(f"log_density must return one real number for a point {start.shape}, not {shape}")
-    value = float(log_density(jnp.asarray(start)))
+    value = float(_value(log_density, start))
     if not np.isfinite(value):
         raise ValueError(f"log_density is {value} at x = {show(start)}; give a start where it is finite")
 

@@ -31,8 +31,9 @@ _TRANSPORTED = 4096
 
 def log_overlap_bounds(mixture: Mixture, times: PerTime) -> tuple[PairCurves, PairCurves, PairCurves]:
     """Return `gap_ij / s_i` and bounds of `ln O(p_t^i, p_t^j)` for all pairs, `(T, K, K)` each."""
+    known = transport_of(mixture) if len(times) else None
     reach, low, high = pair_bounds(
-        mixture.component_offsets, mixture.concavity, times, transport_of(mixture) if len(times) else None
+        mixture.component_offsets, mixture.concavity, times, known, errors=mean_errors(mixture)
     )
     if isinstance(mixture, LogConcaveMixture):
         _sharpen_gaussians(mixture, times, low, high)
@@ -40,7 +41,11 @@ def log_overlap_bounds(mixture: Mixture, times: PerTime) -> tuple[PairCurves, Pa
 
 
 def pair_bounds(
-    means: np.ndarray, concavity: np.ndarray, times: PerTime, wasserstein: np.ndarray | None = None
+    means: np.ndarray,
+    concavity: np.ndarray,
+    times: PerTime,
+    wasserstein: np.ndarray | None = None,
+    errors: np.ndarray | None = None,
 ) -> tuple[PairCurves, PairCurves, PairCurves]:
     """Return `gap_ij / s_i` and bounds of `ln O(p_t^i, p_t^j)` from means `(K, d)` and concavities `(K,)` alone.
 
@@ -51,16 +56,19 @@ def pair_bounds(
         wasserstein: upper bounds of `W_2` before noise, `(K, K)`; infinite where nothing is known.
             `W_2^2 <= gap^2 + d / alpha_i + d / alpha_j`, by independent coupling about the means,
             holds for all.
+        errors: how far each mean may be off, `(K,)`; bounds hold for all means within. 0 when `None`.
     """
     spread = 1.0 / np.asarray(concavity, dtype=np.float64)
-    gap2 = np.square(means[:, None] - means[None]).sum(-1)
+    gap = np.sqrt(np.square(means[:, None] - means[None]).sum(-1))
+    slack = np.zeros_like(gap) if errors is None else errors[:, None] + errors[None]
+    farthest, gap = gap + slack, np.maximum(gap - slack, 0.0)
+    gap2 = np.square(gap)
     variance = clock.to_sigma(times)[:, None] ** 2
     width = np.sqrt(spread + variance)
-    gap = np.sqrt(gap2)
     total = np.square(width[:, :, None]) + np.square(width[:, None, :])
     high = np.log(2.0) - 0.5 * np.square(gap / (width[:, :, None] + width[:, None, :]))
     high = np.minimum(high, -np.log1p(gap2 / (2 * total)))
-    transport = np.sqrt(gap2 + means.shape[1] * (spread[:, None] + spread[None]))
+    transport = np.sqrt(np.square(farthest) + means.shape[1] * (spread[:, None] + spread[None]))
     if wasserstein is not None:
         transport = np.minimum(transport, wasserstein)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -69,6 +77,13 @@ def pair_bounds(
     diagonal = np.arange(len(means))
     low[:, diagonal, diagonal] = high[:, diagonal, diagonal] = 0.0
     return gap / width[:, :, None], np.minimum(low, high), high
+
+
+def mean_errors(mixture: Mixture) -> np.ndarray:
+    """Return how far the mean of each component may be off, `(K,)`."""
+    if not isinstance(mixture, LogConcaveMixture):
+        return np.zeros(mixture.n_components)
+    return float(np.exp(-mixture.elapsed)) * np.array([component.mean_error for component in mixture.components])
 
 
 def transport_of(mixture: Mixture) -> np.ndarray | None:

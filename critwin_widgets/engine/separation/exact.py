@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .._types import Curves, PerTime, SubsetMasks, SubsetWeights
-from ..mixtures import GaussianMixture, Mixture
+from ..mixtures import GaussianMixture, LogConcaveMixture, Mixture
 from . import line, numeric, plane, slices
 
 TOLERANCE = 1e-6
@@ -21,7 +21,7 @@ LINE, PLANE, NUMERIC = "line", "plane", "numeric"
 
 NEEDS = (
     "needs components on a line or a plane: at most two dimensions, or one covariance and means that span "
-    "at most two; use 'auto', 'certified' or 'estimated'"
+    "at most two, and no component whose density is estimated; use 'auto', 'certified' or 'estimated'"
 )
 """The end of an error message about a missing exact method."""
 
@@ -30,7 +30,9 @@ def kind_of(mixture: Mixture) -> str | None:
     """Return how the mixture's overlaps are exact: "line", "plane", "numeric" (any density), or `None`."""
     zero = np.zeros(1)
     if not isinstance(mixture, GaussianMixture):
-        return NUMERIC if mixture.dim <= 2 else None
+        # A quadrature of an estimate is an estimate, however fine.
+        estimated = isinstance(mixture, LogConcaveMixture) and any(c.estimated for c in mixture.components)
+        return NUMERIC if mixture.dim <= 2 and not estimated else None
     if line.line_of(mixture, zero) is not None:
         return LINE
     return PLANE if plane.plane_of(mixture, zero) is not None else None

@@ -14,23 +14,23 @@ _compiled: set = set()
 _threads = ThreadPoolExecutor(2, thread_name_prefix="critwin-pass")
 
 
-def several_devices(noise: tuple) -> bool:
-    """Tell whether noise is spread over more than one device; arrays of the host are not."""
-    return any(isinstance(x, jax.Array) and len(x.sharding.device_set) > 1 for x in noise)
+def several_devices(*arrays) -> bool:
+    """Tell whether any array is spread over more than one device; arrays of the host are not."""
+    return any(isinstance(x, jax.Array) and len(x.sharding.device_set) > 1 for x in arrays)
 
 
 def over_times(one_pass, draws, noise, *rest, filled: int | None = None):
     """Return `one_pass(draws, noise, *rest)` with its times shared out to two threads.
 
     A pass walks through its times one by one and its steps are too small to be worth sharing out
-    themselves. The first call of each shape compiles, in one thread; noise that lies on several
-    devices is left to them. Only the first `filled` groups, the second axis, of the answers are
+    themselves. The first call of each shape compiles, in one thread; draws that lie on several
+    devices are left to them. Only the first `filled` groups, the second axis, of the answers are
     returned when that is given.
     """
     groups = slice(filled)
     times = len(draws.per_time[0])
     half = (times + 1) // 2
-    if times < _MANY_TIMES or several_devices(noise) or (os.cpu_count() or 1) < 2:
+    if times < _MANY_TIMES or several_devices(*noise, *draws.per_time) or (os.cpu_count() or 1) < 2:
         return tuple(np.asarray(x)[:, groups] for x in one_pass(draws, noise, *rest))
     parts = []
     for first in (0, times - half):

@@ -73,7 +73,7 @@ class Draws(eqx.Module):
         check_memory(_bytes(mixture, len(times), n), f"{n} draws from each of {count} components at {len(times)} times")
         if not isinstance(mixture, GaussianMixture):
             ratios = stored.log_ratios(mixture, times, n, key)
-            per_time, fixed, kind = (_pad(_pad(ratios, 3, padded), 1, padded),), (), "stored"
+            per_time, fixed, kind = (spread(_pad(_pad(ratios, 3, padded), 1, padded), 2),), (), "stored"
         elif pairs.same_covariance(mixture):
             per_time, fixed, kind = _shared(mixture, variance, padded)
         elif mixture.covariance_type == "full":
@@ -169,7 +169,7 @@ def evaluated(draws: Draws, noise) -> tuple[Draws, tuple]:
     """
     rows = draws.log_weights.shape[0]
     many = len(draws.per_time[0]) * rows**2 * draws.n > _KEPT
-    if many or draws.kind == "stored" or several_devices(noise):
+    if many or draws.kind == "stored" or several_devices(*noise):
         return draws, noise
     ratios = over_times(_ratio_pass, draws, noise)
     return Draws(ratios, (), draws.log_weights, draws.components, "stored", draws.n), ()
