@@ -14,6 +14,11 @@ _compiled: set = set()
 _threads = ThreadPoolExecutor(2, thread_name_prefix="critwin-pass")
 
 
+def several_devices(*arrays) -> bool:
+    """Tell whether any array is spread over more than one device; arrays of the host are not."""
+    return any(isinstance(x, jax.Array) and len(x.sharding.device_set) > 1 for x in arrays)
+
+
 def over_times(one_pass, draws, noise, *rest, filled: int | None = None):
     """Return `one_pass(draws, noise, *rest)` with its times shared out to two threads.
 
@@ -25,9 +30,7 @@ def over_times(one_pass, draws, noise, *rest, filled: int | None = None):
     groups = slice(filled)
     times = len(draws.per_time[0])
     half = (times + 1) // 2
-    arrays = (x for x in (*noise, *draws.per_time) if isinstance(x, jax.Array))
-    spread = any(len(x.sharding.device_set) > 1 for x in arrays)
-    if times < _MANY_TIMES or spread or (os.cpu_count() or 1) < 2:
+    if times < _MANY_TIMES or several_devices(*noise, *draws.per_time) or (os.cpu_count() or 1) < 2:
         return tuple(np.asarray(x)[:, groups] for x in one_pass(draws, noise, *rest))
     parts = []
     for first in (0, times - half):

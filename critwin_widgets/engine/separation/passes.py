@@ -19,7 +19,7 @@ from ..mixtures import GaussianMixture, Mixture
 from ..processes import clock
 from . import pairs, stored
 from .budget import NARROW, bucket
-from .parallel import over_times
+from .parallel import over_times, several_devices
 
 _COLUMNS = 32
 """Subsets that one step of an overlap pass takes; lists of subsets are padded to whole steps."""
@@ -168,8 +168,8 @@ def evaluated(draws: Draws, noise) -> tuple[Draws, tuple]:
     A pass of a quick tree spends most of its time on them. Draws spread over devices stay as they are.
     """
     rows = draws.log_weights.shape[0]
-    several = any(len(x.sharding.device_set) > 1 for x in noise)
-    if draws.kind == "stored" or several or len(draws.per_time[0]) * rows**2 * draws.n > _KEPT:
+    many = len(draws.per_time[0]) * rows**2 * draws.n > _KEPT
+    if many or draws.kind == "stored" or several_devices(*noise):
         return draws, noise
     ratios = over_times(_ratio_pass, draws, noise)
     return Draws(ratios, (), draws.log_weights, draws.components, "stored", draws.n), ()
