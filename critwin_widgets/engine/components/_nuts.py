@@ -5,7 +5,7 @@ a standard normal one, so no mass matrix is adapted, only the step. The same mov
 before noise and the posteriors of noised points, whose fits whiten them as well.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -123,7 +123,8 @@ def run_chains(log_density, facts: Facts, found: Fit, seed: int, chains: int, dr
     # Wider than the target, so that R-hat sees chains that do not find it.
     z = 1.5 * np.random.default_rng([seed, 1]).normal(size=(chains, len(facts.centre))).astype(dtype)
     # The first step is 1/2. Leaves of their final types: the second block must not compile again.
-    tuning = DualAveragingState(*(np.asarray(leaf, dtype) for leaf in (np.log(0.5), 0.0, 1.0, 0.0, np.log(5.0))))
+    first: Any = (np.asarray(leaf, dtype) for leaf in (np.log(0.5), 0.0, 1.0, 0.0, np.log(5.0)))
+    tuning = DualAveragingState(*first)
     key = jax.random.key(seed)
     kept, acceptance, diverged = [], [], 0
     blocks = WARM_UP + -(-draws // BLOCK)

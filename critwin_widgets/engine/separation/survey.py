@@ -241,8 +241,8 @@ def half_width(mean: np.ndarray, error: np.ndarray, n: int | np.ndarray) -> np.n
     """Return half of a 95 % interval of averages of numbers in [0, 1].
 
     When few draws land where two densities meet, the sample variance says too little (none at
-    all, when none lands there). `z^2 / n`, the width of Wilson's interval at a proportion of 0,
+    all, when none lands there, or when it underflows). `z^2 / n`, the width of Wilson's interval at a proportion of 0,
     is then added: the variance of a number in [0, 1] is at most that of a coin with its mean.
     """
     rare = np.minimum(mean, 1.0 - mean) * n < 10.0
-    return CONFIDENCE_Z * error + np.where(rare & (error > 0) | (mean <= 0.0), CONFIDENCE_Z**2 / n, 0.0)
+    return CONFIDENCE_Z * error + np.where(rare & ((error > 0) | (mean < 0.5)), CONFIDENCE_Z**2 / n, 0.0)

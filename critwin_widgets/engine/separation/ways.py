@@ -12,7 +12,7 @@ import numpy as np
 
 from .._types import PerTime
 from ..mixtures import GaussianMixture, Mixture
-from . import exact
+from . import exact, stored
 from .estimate import BUDGET_SPENT, CERTIFIED, COMPLETE, ESTIMATED, EXACT, BudgetWarning, Estimate
 from .importance import estimate_rare, relative_error
 from .passes import overlap_estimates
@@ -159,6 +159,7 @@ def _estimated_gaussian(mixture: GaussianMixture, times, a, b, bracket: Estimate
 def _estimated_any(mixture: Mixture, times, a, b, bracket: Estimate, effort: Effort) -> Estimate:
     """Average rounds of plain stratified draws, doubling them until `rtol` is reached or the time is spent."""
     began = time.monotonic()
+    log_errors = stored.log_errors(mixture, times)
     first, second, rounds, wanted = np.zeros(len(times)), np.zeros(len(times)), 0, 1
     while True:
         for extra in range(rounds, wanted):
@@ -167,7 +168,8 @@ def _estimated_any(mixture: Mixture, times, a, b, bracket: Estimate, effort: Eff
             mean, error = overlap_estimates(survey.draws, survey.noise, a[:, None], b[:, None])
             first, second = first + mean[:, 0], second + np.square(error[:, 0])
         rounds = wanted
-        mean, reach = first / rounds, half_width(first / rounds, np.sqrt(second) / rounds, effort.n * rounds)
+        mean = first / rounds
+        reach = half_width(mean, np.sqrt(second) / rounds, effort.n * rounds) + stored.overlap_shift(mean, log_errors)
         with np.errstate(divide="ignore"):
             value, low, high = (np.log(np.maximum(x, 0.0)) for x in (mean, mean - reach, mean + reach))
         found = _within(value, low, high, bracket, COMPLETE)
