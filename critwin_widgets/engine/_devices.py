@@ -20,6 +20,7 @@ index of this one; between processors of several machines
 """
 
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -45,14 +46,14 @@ def _mesh(devices: tuple) -> Mesh:
     return Mesh(np.asarray(devices), (_AXIS,))
 
 
-def spread(array: jax.Array, axis: int = 0) -> jax.Array:
+def spread(array: Any, axis: int = 0) -> Any:
     """Return `array` split along its sample axis over all devices; unchanged on one device.
 
     An axis that the number of devices does not divide (see `divisible`) stays whole on each device.
     Inside a compiled function what produces the array is split with it.
 
     Args:
-        array: an array, traced or not.
+        array: an array, traced or not, or one on the host, which stays there for one device.
         axis: the axis that counts samples.
     """
     devices = tuple(jax.devices())
@@ -68,7 +69,7 @@ def spread(array: jax.Array, axis: int = 0) -> jax.Array:
     return jax.device_put(fetch(array), sharding)
 
 
-def fetch(array: jax.Array) -> np.ndarray:
+def fetch(array: jax.Array | np.ndarray) -> np.ndarray:
     """Return the whole array on the host, in every process, wherever its parts lie."""
     if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
         from jax.experimental import multihost_utils

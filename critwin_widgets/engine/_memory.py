@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+_LITTLE = 2.0**26
+"""Bytes that are taken without looking: to look costs as much as a small computation."""
+
 _SHARE = 0.8
 """Part of the free memory that one computation may take: the rest of the process needs some too."""
 
@@ -15,6 +18,8 @@ def check_memory(size: float, what: str, remedy: str = "use fewer components") -
         what: what needs them, as the subject of a sentence ("all pairs of 10000 components at 97 times").
         remedy: what to do instead.
     """
+    if size <= _LITTLE:
+        return
     free = available_memory()
     if size > _SHARE * free:
         raise MemoryError(f"{what} would need {size / 2**30:.1f} GiB, but {free / 2**30:.1f} GiB are free; {remedy}")

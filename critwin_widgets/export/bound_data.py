@@ -157,10 +157,12 @@ def bound_data(
     shown = slice(0, last + 1)
     measured_times = _measured_times(grid[shown], np.asarray(sharp.value)[shown])
     nothing = np.full(len(measured_times), np.nan)
+    value, low, high = (np.asarray(side, dtype=np.float64)[shown] for side in (sharp.value, sharp.low, sharp.high))
     return BoundData(
-        mixture, start, goal, float(eps), grid[shown],
-        *(np.asarray(getattr(sharp, side), dtype=np.float64)[shown] for side in ("value", "low", "high")),
-        measured_times, nothing, nothing, nothing, level, t_end, t_start, rivals, sharp.method, "",
+        mixture=mixture, init=start, target=goal, eps=float(eps), times=grid[shown],
+        sharp=value, sharp_low=low, sharp_high=high, sharp_method=sharp.method,
+        measured_times=measured_times, measured=nothing, measured_low=nothing, measured_high=nothing,
+        measured_method="", level=level, t_end=t_end, t_start=t_start, rivals=rivals,
     )  # fmt: skip
 
 

@@ -40,9 +40,12 @@ def rival_marks(mixture: Any, n_training: int | None = None) -> tuple[Mark, ...]
         n_training: Number of training points, for the collapse time.
     """
     found = rival_times(mixture, n_training)
-    columns = ("time", "time_low", "time_high", "status", "method")
-    rows = {str(name): [found[c].values[i] for c in columns] for i, name in enumerate(found["rival"].values)}
-    return tuple(_mark(name, Time(*map(float, row[:3]), *map(str, row[3:]))) for name, row in rows.items())
+    marks = []
+    for i, name in enumerate(map(str, found["rival"].values)):
+        value, low, high = (float(found[column].values[i]) for column in ("time", "time_low", "time_high"))
+        status, method = (str(found[column].values[i]) for column in ("status", "method"))
+        marks.append(_mark(name, Time(value, low, high, status, method)))
+    return tuple(marks)
 
 
 def _mark(name: str, time: Time) -> Mark:

@@ -211,9 +211,19 @@ def _curve(data: BoundData, name: str, axis: Axis, scale: LogScale, ink: str) ->
     low, middle, high = (np.asarray(scale.y(data.at(f"{name}{side}", t))) for side in ("_low", "", "_high"))
     band = np.concatenate([np.column_stack([x, high]), np.column_stack([x, low])[::-1]])
     dash, wide = STROKES[name]
-    line = {"d": polyline(decimate(np.column_stack([x, middle]))), "fill": "none", "stroke": ink, "stroke_width": wide}
+    line = {"d": _above(x, middle, scale.bottom), "fill": "none", "stroke": ink, "stroke_width": wide}
     about = tag("title", text={"measured": "measured distance", "sharp": "sharp bound"}[name])
     parts = [tag("path", line | {"stroke_dasharray": dash, "stroke_linejoin": "round"}, about)]
     if np.max(low - high) > 1.0:
         parts.insert(0, tag("path", {"d": polyline(decimate(band), close=True), "fill": ink, "fill_opacity": "0.16"}))
     return "".join(parts)
+
+
+def _above(x: np.ndarray, y: np.ndarray, bottom: float) -> str:
+    """Path through the points above the bottom edge: a line along the edge would look like a value."""
+    sunk = y >= bottom - 1e-6
+    # A point on the edge stays where the line comes down to it or rises from it.
+    shown = ~(sunk & np.r_[True, sunk[:-1]] & np.r_[sunk[1:], True])
+    pieces = np.split(np.column_stack([x, y]), np.flatnonzero(np.diff(shown)) + 1)
+    kept = [piece for piece, keep in zip(pieces, shown[np.cumsum([0, *map(len, pieces[:-1])])], strict=True) if keep]
+    return "".join(polyline(decimate(piece)) for piece in kept if len(piece) > 1)

@@ -1,5 +1,7 @@
 """Where many curves cross many levels, at once: `crossing` and `falls_to` of all sets of a tree."""
 
+import functools
+
 import numpy as np
 from jaxtyping import Float
 from scipy import special
@@ -11,13 +13,20 @@ from .times import gap_of
 
 def places(times: PerTime) -> PerTime:
     """Return `ln(sigma^2 + sigma_1^2)` of OU times, the scale on which curves are nearly straight."""
-    sigma2 = clock.to_sigma(times) ** 2
-    return np.log(sigma2 + sigma2[1])
+    return _places(np.ascontiguousarray(times, np.float64).tobytes())[0]
+
+
+@functools.lru_cache(8)
+def _places(times: bytes) -> tuple[PerTime, float]:
+    """Return the places of times and `sigma_1^2`: what every curve of a tree is read with."""
+    sigma2 = clock.to_sigma(np.frombuffer(times)) ** 2
+    return np.log(sigma2 + sigma2[1]), float(sigma2[1])
 
 
 def time_at(place: np.ndarray, times: PerTime) -> np.ndarray:
     """Return the OU times at places of `places(times)`."""
-    return 0.5 * np.log1p(np.maximum(np.exp(place) - clock.to_sigma(times[1]) ** 2, 0.0))
+    least = _places(np.ascontiguousarray(times, np.float64).tobytes())[1]
+    return 0.5 * np.log1p(np.maximum(np.exp(place) - least, 0.0))
 
 
 def heights(overlaps: Curves) -> Curves:
@@ -62,12 +71,20 @@ def crossings(times: PerTime, found: Curves, levels: np.ndarray) -> np.ndarray:
     return np.where(wanted < found[0][:, None], np.nan, time_at(place, times))
 
 
-def falls(times: PerTime, decided: Curves, level: float) -> np.ndarray:
-    """Return the OU times at which curves falling from 1 to 0 cross `level`, `(M,)`; NaN if they do not."""
+def falls(times: PerTime, decided: Curves, level: float | np.ndarray) -> np.ndarray:
+    """Return the OU times at which curves falling from 1 to 0 cross a level, `(M,)`; NaN if they do not.
+
+    `level` serves all curves, `(M,)` gives each its own.
+    """
     if len(times) < 2:
         return np.full(decided.shape[1], np.nan)
-    curve = np.minimum.accumulate(decided)
-    found = time_at(interpolate(-curve, np.array([-level]), places(times))[:, 0], times)
+    curve, place = np.minimum.accumulate(decided), places(times)
+    right = np.clip(np.count_nonzero(curve >= level, axis=0), 1, len(times) - 1)
+    every = np.arange(curve.shape[1])
+    high, low = curve[right - 1, every], curve[right, every]
+    fall = high - low
+    share = np.clip(np.divide(high - level, fall, out=(level <= low).astype(np.float64), where=fall > 0), 0.0, 1.0)
+    found = time_at(place[right - 1] + share * (place[right] - place[right - 1]), times)
     return np.where((curve[0] < level) | (curve[-1] > level), np.nan, found)
 
 

@@ -12,7 +12,7 @@ from ..engine._types import Curves, PerTime, SubsetMasks
 from ..engine.separation import ESTIMATED, EXACT, Estimate, Survey
 from ._curves import crossings, falls, heights, least_level
 from ._family import children_of, parents_of
-from .features import decided_fraction
+from .features import decided_fractions
 
 SIDES = ("value", "low", "high")
 SUFFIXES = {"": "value", "_low": "low", "_high": "high"}
@@ -81,7 +81,8 @@ class Separation:
 def _heights(curves: dict[str, np.ndarray], method: str) -> dict[str, np.ndarray]:
     if method == EXACT:
         return dict.fromkeys(SIDES, heights(curves["value"]))
-    return {side: heights(curve) for side, curve in curves.items()}
+    found = heights(np.concatenate(list(curves.values()), axis=1))
+    return dict(zip(curves, np.split(found, len(curves), axis=1), strict=True))
 
 
 def separation(survey: Survey, pairs: Estimate, subsets: list[tuple[int, ...]]) -> Separation:
@@ -117,24 +118,37 @@ def _largest_gaps(pairs: Estimate, bounds: np.ndarray, subsets: list[tuple[int, 
     exact = pairs.method == EXACT
     sides = [pairs.value] if exact else [pairs.value, pairs.low, pairs.high, bounds]
     times, count = len(pairs.value), pairs.value.shape[1]
+    rows, columns = np.triu_indices(count, 1)
+    place = np.zeros((count, count), int)
+    place[rows, columns] = np.arange(len(rows))
     # Curves of one pair side by side in memory: each subset reads a few long rows.
-    stack = np.ascontiguousarray(np.moveaxis(np.stack(sides), (2, 3), (0, 1))).reshape(count, count, -1)
-    found = np.zeros((len(subsets), stack.shape[-1]))
+    stack = np.ascontiguousarray(np.concatenate([side[:, rows, columns] for side in sides]).T)
+    found = np.zeros((len(subsets), len(sides) * times))
     for m, subset in enumerate(subsets):
         if len(subset) > 1:
-            index = np.asarray(subset)
-            found[m] = 1.0 - stack[index[:, None], index].reshape(-1, stack.shape[-1]).min(0)
+            index = np.array(subset)
+            inner = place[index[:, None], index][_upper(len(index))]
+            found[m] = 1.0 - stack[inner].min(0)
     curves = [side.T for side in np.moveaxis(found.reshape(len(subsets), len(sides), times), 1, 0)]
     return curves * 4 if exact else curves
+
+
+@functools.lru_cache(256)
+def _upper(size: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.triu_indices(size, 1)
 
 
 def eps_stars(measured: Separation) -> tuple[list[Estimate], np.ndarray]:
     """Return `eps*` of every subset with its interval, and the smallest eps proven in closed form."""
     overlap, within = measured.overlap_heights, measured.within_heights
     exact = measured.overlap.method == measured.within.method == EXACT
-    value = least_level(within["value"], overlap["value"])
-    low, high = (value, value) if exact else (least_level(within[side], overlap[side]) for side in ("low", "high"))
-    proven = least_level(heights(1.0 - measured.certified_within), heights(measured.certified_overlap))
+    sides = SIDES[:1] if exact else SIDES
+    inside = [*(within[side] for side in sides), heights(1.0 - measured.certified_within)]
+    outside = [*(overlap[side] for side in sides), heights(measured.certified_overlap)]
+    *found, proven = least_level(np.concatenate(inside, axis=1), np.concatenate(outside, axis=1)).reshape(
+        len(sides) + 1, -1
+    )
+    value, low, high = found * 3 if exact else found
     method = EXACT if exact else ESTIMATED
     found = [Estimate(float(x), float(y), float(z), method) for x, y, z in zip(value, low, high, strict=True)]
     if measured.whole is not None:
@@ -156,6 +170,7 @@ class Returns:
     def __init__(self, found: Estimate, pairs: list, weights: np.ndarray, times: PerTime):
         self.found, self.weights, self.times = found, weights, times
         self.column = {pair: m for m, pair in enumerate(pairs)}
+        self._mass = {subset: weights[list(subset)].sum() for subset in {subset for subset, _ in pairs}}
         self._known: dict = {}
 
     def split(self, subset: tuple[int, ...], children: list[tuple[int, ...]]) -> tuple[Curves, float, float]:
@@ -167,13 +182,15 @@ class Returns:
 
     def measure(self, splits: list[tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]]) -> None:
         """Measure several splits at once, each a subset and its children, for `split` to look up."""
-        tables = []
-        for subset, children in splits:
-            columns = [self.column[(child, subset)] for child in children]
-            shares = np.array([self.weights[list(child)].sum() for child in children])
-            tables.append(np.stack(decided_fraction(self.found, columns, shares / shares.sum())[:3], axis=1))
-        if splits:
-            self.know(splits, tables)
+        if not splits:
+            return
+        columns = [self.column[child, subset] for subset, children in splits for child in children]
+        shares = np.array([self._mass[child] for _, children in splits for child in children])
+        many = [len(children) for _, children in splits]
+        starts = np.cumsum([0, *many[:-1]])
+        shares = shares / np.repeat(np.add.reduceat(shares, starts), many)
+        sides = decided_fractions(self.found, columns, shares, starts)[:3]
+        self.know(splits, list(np.stack(sides, axis=2).swapaxes(0, 1)))
 
     def know(self, keys: list, tables: list[Curves]) -> None:
         """Enter splits, as `measure` names them, with curves that were measured elsewhere, `(T, 3)` each."""
@@ -218,17 +235,17 @@ def plateau_curves(measured: Separation, levels: np.ndarray) -> dict[str, np.nda
 
     NaN where a subset is never separated; the whole mixture starts at infinity.
     """
-    columns: dict[str, np.ndarray] = {}
     # A larger overlap is reached earlier: limits swap sides for start times. A larger distance
     # within is left later: they do not for end times.
-    for name, side in (("t_start", "value"), ("t_start_low", "high"), ("t_start_high", "low")):
-        found = crossings(measured.times, measured.overlap_heights[side], levels**2)
-        if measured.whole is not None:
-            found[measured.whole] = np.inf
-        columns[name] = found
-    for name, side in (("t_end", "value"), ("t_end_low", "low"), ("t_end_high", "high")):
-        found = crossings(measured.times, measured.within_heights[side], 1.0 - levels)
-        columns[name] = np.nan_to_num(found, nan=0.0, posinf=np.inf)
+    curves = [measured.overlap_heights[side] for side in ("value", "high", "low")]
+    starts = crossings(measured.times, np.concatenate(curves, axis=1), levels**2).reshape(3, -1, len(levels))
+    if measured.whole is not None:
+        starts[:, measured.whole] = np.inf
+    curves = [measured.within_heights[side] for side in SIDES]
+    ends = crossings(measured.times, np.concatenate(curves, axis=1), 1.0 - levels).reshape(3, -1, len(levels))
+    ends = np.nan_to_num(ends, nan=0.0, posinf=np.inf)
+    columns = {f"t_start{suffix}": side for suffix, side in zip(SUFFIXES, starts, strict=True)}
+    columns |= {f"t_end{suffix}": side for suffix, side in zip(SUFFIXES, ends, strict=True)}
     missing = np.isnan(columns["t_start_low"]) & ~np.isnan(columns["t_start"])
     columns["t_start_low"][missing] = 0.0
     return columns

@@ -130,35 +130,30 @@ def curves_of(survey: Survey, features: Mapping[str, Sequence[str]]) -> xr.Datas
 def curves_from(survey: Survey, features: Mapping[str, Sequence[str]], found: Estimate, logs: np.ndarray) -> xr.Dataset:
     """Return `decision_curves` from the returns of `feature_groups` and their logarithms, `(T, G)` each."""
     mass = survey.weights @ feature_groups(features)
-    data = {name: [] for name in ("retention", "decided", "decided_low", "decided_high", "information", "chance")}
-    first = 0
-    for values in features.values():
-        columns = slice(first, first + len(set(values)))
-        first = columns.stop
-        shares = mass[columns]
-        value, low, high, chance = decided_fraction(found, columns, shares)
-        data["retention"].append(found.value[:, columns] @ shares)
-        data["decided"].append(value)
-        data["decided_low"].append(low)
-        data["decided_high"].append(high)
-        entropy = -float(shares @ np.log(shares))
-        gained = logs[:, columns] @ shares + entropy
-        data["information"].append(np.clip(gained / entropy, 0.0, 1.0) if entropy > 0 else np.ones(len(gained)))
-        data["chance"].append(chance)
+    starts = np.cumsum([0, *(len(set(values)) for values in features.values())])[:-1]
+    value, low, high, chance = decided_fractions(found, slice(None), mass, starts)
+    entropy = -np.add.reduceat(mass * np.log(mass), starts)
+    gained = np.add.reduceat(logs * mass, starts, axis=1) + entropy
+    varies = entropy > 0
+    data = {
+        "retention": np.add.reduceat(found.value * mass, starts, axis=1).T,
+        "decided": value.T,
+        "decided_low": low.T,
+        "decided_high": high.T,
+        "information": np.where(varies, np.clip(gained / np.where(varies, entropy, 1.0), 0.0, 1.0), 1.0).T,
+        "chance": chance,
+    }
     return curves_dataset(survey.times, features, data, found.method, survey.n)
 
 
 def curves_dataset(times, features: Iterable[str], data: dict[str, Any], method: str, n: int) -> xr.Dataset:
     """Return the dataset of `decision_curves` from one row of each curve per feature, and `chance`."""
     arrays = {k: np.array(v) for k, v in data.items()}
-    value, low, high = (arrays[name].T for name in ("decided", "decided_low", "decided_high"))
-    read = {
-        "half_time": falls(times, value, 0.5),
-        "half_low": falls(times, low, 0.5),
-        "half_high": falls(times, high, 0.5),
-        "decision_start": falls(times, value, 0.05),
-        "decision_end": falls(times, value, 0.95),
-    }
+    sides = np.concatenate([arrays[name] for name in ("decided", "decided_low", "decided_high", "decided", "decided")])
+    levels = np.repeat([0.5, 0.5, 0.5, 0.05, 0.95], len(arrays["decided"]))
+    times_of = falls(times, sides.T, levels).reshape(5, -1)
+    names = ("half_time", "half_low", "half_high", "decision_start", "decision_end")
+    read = dict(zip(names, times_of, strict=True))
     one = {k: ("feature", v) for k, v in (read | {"chance": arrays.pop("chance")}).items()}
     return xr.Dataset(
         {k: (("feature", "time"), v) for k, v in arrays.items()} | one,
@@ -167,21 +162,24 @@ def curves_dataset(times, features: Iterable[str], data: dict[str, Any], method:
     )
 
 
-def decided_fraction(found: Estimate, columns: slice | list[int], shares: np.ndarray):
-    """Return `D`, its 95 % limits and the chance level of one labelling.
+def decided_fractions(found: Estimate, columns: slice | list[int], shares: np.ndarray, starts: np.ndarray):
+    """Return `D`, its 95 % limits `(T, F)` each, and the chance levels `(F,)` of several labellings.
 
     Args:
         found: return probabilities of all groups, an `Estimate` with arrays `(T, G)`.
-        columns: the groups of this labelling.
-        shares: their weights, summing to 1.
+        columns: the groups of all labellings, one labelling after the other.
+        shares: their weights, summing to 1 in each labelling.
+        starts: where each labelling starts in `columns`, `(F,)`.
     """
-    chance = float(shares @ shares)
-    retention = found.value[:, columns] @ shares
+    chance = np.add.reduceat(shares**2, starts)
+    retention = np.add.reduceat(found.value[:, columns] * shares, starts, axis=1)
     # Groups are disjoint strata with independent draws: their standard errors add in squares.
-    reach = np.sqrt(np.square((found.high - found.low)[:, columns] / 2 * shares).sum(-1))
-    if chance >= 1.0 - 1e-12:
-        one = np.ones(len(retention))
-        return one, one, one, 1.0
-    decided, spread = (retention - chance) / (1 - chance), reach / (1 - chance)
-    value, low, high = (np.clip(side, 0.0, 1.0) for side in (decided, decided - spread, decided + spread))
-    return value, low, high, chance
+    squared = np.square((found.high[:, columns] - found.low[:, columns]) * (shares / 2))
+    reach = np.sqrt(np.add.reduceat(squared, starts, axis=1))
+    varies = chance < 1.0 - 1e-12
+    rest = np.where(varies, 1.0 - chance, 1.0)
+    decided, spread = (retention - chance) / rest, reach / rest
+    value, low, high = (
+        np.where(varies, np.clip(side, 0.0, 1.0), 1.0) for side in (decided, decided - spread, decided + spread)
+    )
+    return value, low, high, np.where(varies, chance, 1.0)

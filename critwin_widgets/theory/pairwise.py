@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import special
-from scipy.optimize import root_scalar
 from scipy.spatial import distance
 
 from ..engine._types import Subset
@@ -242,6 +241,10 @@ def _exact_crossing(mixture: GaussianMixture, rows, columns, farthest: bool, lev
     narrow = float(values.min())
     # The narrowest variance in all directions brings no pair closer.
     ceiling = max(gap / wanted, narrow) * (1 + 1e-9)
+    from scipy.optimize import (
+        root_scalar,  # scipy.optimize takes a third of a second to load, and most calls do without
+    )
+
     root = root_scalar(lambda u: excess(narrow * math.expm1(u)), bracket=(0.0, math.log(ceiling / narrow)), xtol=1e-12)
     return 0.5 * math.log1p(narrow * math.expm1(root.root))
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ..engine._types import TimeLike
 from ..engine._validation import check_count, check_times, finite_array
@@ -95,6 +94,8 @@ def _top(apply, size: int) -> float:
     if size <= _DENSE:
         columns = np.stack([apply(column) for column in np.eye(size)], axis=1)
         return float(np.linalg.eigvalsh((columns + columns.T) / 2)[-1])
+    from scipy.sparse.linalg import LinearOperator, eigsh  # slow to load, and only large mixtures need it
+
     operator = LinearOperator((size, size), matvec=lambda v: apply(np.ravel(v)), dtype=np.float64)  # pyright: ignore[reportCallIssue]
     # A fixed start, not orthogonal to anything in particular: the same data give the same number.
     start = np.random.default_rng(0).normal(size=size)

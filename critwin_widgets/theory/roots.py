@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import root_scalar
 
 from ..engine.mixtures import Mixture
 from ..engine.processes import clock
@@ -130,6 +129,10 @@ def _root(at: OverlapAt, side: str, begin: float, end: float, level: float) -> f
         return begin
     if height(high) <= 0.0:
         return end
+    from scipy.optimize import (
+        root_scalar,  # scipy.optimize takes a third of a second to load, and most calls do without
+    )
+
     return time_at(root_scalar(height, bracket=(low, high), method="brentq", xtol=1e-12).root)
 
 

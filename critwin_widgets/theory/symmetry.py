@@ -5,7 +5,6 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import root_scalar
 
 from ..engine.mixtures import GaussianMixture, Mixture
 from ..engine.processes import clock
@@ -79,6 +78,10 @@ def _refine(mixture: Mixture, point: np.ndarray, low: float, high: float, widest
         # A fixed point that is lost between two found ones is lost to the instability.
         found = _follow(mixture.at(t), point)
         return found[1] if found[2] else 1.0
+
+    from scipy.optimize import (
+        root_scalar,  # scipy.optimize takes a third of a second to load, and most calls do without
+    )
 
     value = high if top(high) >= 0.0 else float(root_scalar(top, bracket=(low, high), xtol=1e-9).root)
     # How well the eigenvalue is known; its slope in t turns that into time.

@@ -227,7 +227,7 @@ def mixture_tree(
     choose = interactive_draws if quick else draws_per_component
     draws = choose(mixture, len(grid)) if n is None else n
     # An answer that follows the hand leaves no time for quadrature in the plane.
-    survey = Survey(mixture, grid, draws, seed, exact_seconds=0.0 if quick else EXACT_SECONDS)
+    survey = Survey(mixture, grid, draws, seed, exact_seconds=0.0 if quick else EXACT_SECONDS, keep=True)
     pairs = survey.pair_overlaps()
     count = mixture.n_components
     proposed = candidate_sets(grid, pairs.value)

@@ -12,9 +12,10 @@ from ..engine.separation import EXACT, Estimate
 from ._curves import crossings, falls, heights
 from ._family import parents_of
 from ._labels import subset_label
-from .times import NEVER_DECIDED, NEVER_SEPARATED, REACHED, UNBOUNDED, Time
+from .times import NEVER_DECIDED, REACHED, UNBOUNDED, Time
 from .windows import end_time_of, start_time_of
 
+SUFFIXES = ("", "_low", "_high")
 KEPT, FOLDED, CROSSING = "kept", "folded", "crossing"
 
 
@@ -92,13 +93,14 @@ def build_vertices(
     for i, subset in enumerate(soft):
         below.setdefault(ids.get(parents[subset] or (), -1), []).append(i)
     weights = np.asarray(mixture.weights)
-    blank = Time(math.nan, math.nan, math.nan, NEVER_SEPARATED, EXACT)
     splits, sharp = _splits(curves), _sharp(curves)
+    plateaus = _plateaus(curves, stars, proven.tolist(), eps)
     vertices = []
     for i, subset in enumerate(soft):
         children = tuple(below.get(i, ()))
         half, interval = splits[i] if children else (None, None)
         parent = parents[subset]
+        end, start, certificate = plateaus[i]
         vertices.append(
             Vertex(
                 id=i,
@@ -109,25 +111,26 @@ def build_vertices(
                 children=children,
                 eps_star=stars[i],
                 eps_certified=float(proven[i]),
-                plateau_end=blank,
-                plateau_start=blank,
-                certificate="none",
+                plateau_end=end,
+                plateau_start=start,
+                certificate=certificate,
                 half_time=half,
                 decision_interval=interval,
                 sharp_bound=sharp[i],
             )
         )
-    return cut(vertices, curves, eps)
+    return tuple(vertices)
 
 
 def _splits(curves: xr.Dataset) -> list[tuple[Time, tuple[float, float]]]:
     """Return the half-way time and decision interval of each vertex's split (of no meaning without one)."""
-    times, method = curves["time"].values, curves.attrs["decided_method"]
-    value, low, high = (curves[f"decided{suffix}"].values.T for suffix in ("", "_low", "_high"))
-    halves = np.stack([falls(times, side, 0.5) for side in (value, low, high)], axis=1)
+    method = curves.attrs["decided_method"]
+    times, value, low, high = _arrays(curves, "time", "decided", "decided_low", "decided_high")
+    levels = np.repeat([0.5, 0.5, 0.5, 0.95, 0.05], len(value))
+    found = falls(times, np.concatenate([value, low, high, value, value]).T, levels).reshape(5, -1).T
+    halves, spans = found[:, :3], found[:, 3:]
     # A curve whose lower limit never reaches a half may have been half decided at no time at all.
     halves[:, 1] = np.where(np.isnan(halves[:, 1]) & ~np.isnan(halves[:, 0]), 0.0, halves[:, 1])
-    spans = np.stack([falls(times, value, 0.95), falls(times, value, 0.05)], axis=1)
     return [
         (Time(half, early, late, NEVER_DECIDED if math.isnan(half) else REACHED, method), (first, last))
         for (half, early, late), (first, last) in zip(halves.tolist(), spans.tolist(), strict=True)
@@ -136,38 +139,45 @@ def _splits(curves: xr.Dataset) -> list[tuple[Time, tuple[float, float]]]:
 
 def _sharp(curves: xr.Dataset) -> list[Estimate]:
     ends = (("within", "retention"), ("within_low", "retention_high"), ("within_high", "retention_low"))
-    found = [(curves[within].values + 1.0 - curves[retention].values).min(1).tolist() for within, retention in ends]
+    arrays = (_arrays(curves, *names) for names in ends)
+    found = [(within + 1.0 - retention).min(1).tolist() for within, retention in arrays]
     method = curves.attrs["decided_method"]
     return [Estimate(value, low, high, method) for value, low, high in zip(*found, strict=True)]
 
 
 def cut(vertices: Sequence[Vertex], curves: xr.Dataset, eps: float) -> tuple[Vertex, ...]:
     """Return the vertices with their plateaus and certificates at `eps`, root first."""
-    times = curves["time"].values
-    columns: dict[str, list[float]] = {}
-    for suffix in ("", "_low", "_high"):
-        overlap, within = (curves[name + suffix].values.T for name in ("overlap", "within"))
-        start = crossings(times, heights(overlap), np.array([eps**2]))[:, 0]
-        start[0] = np.inf  # nothing lies outside the root
-        columns["start" + suffix] = start.tolist()
-        columns["end" + suffix] = crossings(times, heights(1.0 - within), np.array([1.0 - eps]))[:, 0].tolist()
+    plateaus = _plateaus(curves, [v.eps_star for v in vertices], [v.eps_certified for v in vertices], eps)
+    return tuple(
+        dataclasses.replace(vertex, plateau_end=end, plateau_start=start, certificate=certificate)
+        for vertex, (end, start, certificate) in zip(vertices, plateaus, strict=True)
+    )
+
+
+def _plateaus(
+    curves: xr.Dataset, stars: Sequence[Estimate], proven: Sequence[float], eps: float
+) -> list[tuple[Time, Time, str]]:
+    """Return `T_end`, `T_start` and the certificate of every vertex at `eps`, root first."""
+    times, *sides = _arrays(curves, "time", *(name + s for name in ("overlap", "within") for s in SUFFIXES))
+    overlap, within = np.concatenate(sides[:3]).T, np.concatenate(sides[3:]).T
+    starts = crossings(times, heights(overlap), np.array([eps**2])).reshape(3, -1)
+    ends = crossings(times, heights(1.0 - within), np.array([1.0 - eps])).reshape(3, -1)
     method, inner = curves.attrs["overlap_method"], curves.attrs["within_method"]
     found = []
+    columns = (*starts.tolist(), *ends.tolist())
     # A larger overlap is reached earlier, so the limits of a start time swap sides.
-    for vertex, start, end, late, low, early, high in zip(vertices, *columns.values(), strict=True):
+    for star, certified, start, late, early, end, low, high in zip(stars, proven, *columns, strict=True):
         plateau_start = start_time_of(Estimate(start, early, late, method))
-        if math.isinf(start):
+        if not found:  # nothing lies outside the root
             plateau_start = Time(math.inf, math.inf, math.inf, UNBOUNDED, EXACT)
         certificate = "none"
-        if vertex.eps_star.value <= eps:
-            proven = "certified" if vertex.eps_certified <= eps else "estimated"
-            certificate = EXACT if vertex.eps_star.method == EXACT else proven
-        found.append(
-            dataclasses.replace(
-                vertex,
-                plateau_start=plateau_start,
-                plateau_end=end_time_of(Estimate(end, low, high, inner)),
-                certificate=certificate,
-            )
-        )
-    return tuple(found)
+        if star.value <= eps:
+            certificate = "certified" if certified <= eps else "estimated"
+            certificate = EXACT if star.method == EXACT else certificate
+        found.append((end_time_of(Estimate(end, low, high, inner)), plateau_start, certificate))
+    return found
+
+
+def _arrays(curves: xr.Dataset, *names: str) -> list[np.ndarray]:
+    """Return the numbers of several curves; `curves[name]` would build a labelled array around each."""
+    return [np.asarray(curves.variables[name].values) for name in names]

@@ -2,8 +2,10 @@
 
 Equal accuracy: both estimate the label transition matrix from the same number of samples, so their
 standard errors are the same; what the SDE's steps add to its error is measured beside it. The
-labels come with the samples `X`, `Y_t` and `X'`, or, on request, alone. Times are of the processor:
-calls of 20 ms beside one of 10 s would otherwise measure what else the machine does.
+labels come with the samples `X`, `Y_t` and `X'`, or, on request, alone. The promise is about the labels,
+which are what both estimate. With the samples it cannot be kept by any method where components are few:
+three arrays of normal numbers are drawn, and one such array is most of an Euler step. Times are of
+the processor: calls of 20 ms beside one of 10 s would otherwise measure what else the machine does.
 """
 
 from __future__ import annotations

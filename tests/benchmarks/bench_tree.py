@@ -38,11 +38,14 @@ def run() -> list[Row]:
         for warm in range(6):
             _tree(change(warm))
         with count_compilations() as compiled:
-            seconds = [_timed(lambda i=i, change=change: _tree(change(i))) for i in range(6, 27)]
-        ms = 1e3 * statistics.median(seconds)
+            found = [_both(lambda i=i, change=change: _tree(change(i))) for i in range(6, 27)]
+        ms, spent = (1e3 * statistics.median(side) for side in zip(*found, strict=True))
         growth[name] = mixture.n_components, ms
         floor = 1e3 * _dense(mixture, _tree(mixture))
         rows.append(Row(f"tree after a change, {name}", ms, "ms", f"promise {PROMISE_MS:g} ms", ms / PROMISE_MS, 1.0))
+        # What the wall clock cannot hide on a machine that does other things too: two cores have as much in 50 ms.
+        label = f"promise {2 * PROMISE_MS:g} ms"
+        rows.append(Row(f"its processor time, {name}", spent, "ms", label, spent / PROMISE_MS / 2, 1.0))
         rows.append(Row(f"the same, {name}", ms, "ms", f"a dense log_prob pass, {floor:.1f} ms", ms / floor))
         rows.append(Row(f"kernels compiled by 21 changes, {name}", compiled.count, "", "none", compiled.count, 0.0))
     full = _timed(lambda: mixture_tree(cases[1][1], 0.1, seed=1), 3)
@@ -100,6 +103,13 @@ def _dense(mixture: GaussianMixture, tree: MixtureTree) -> float:
     return _timed(lambda: every(mixture, base, noise, times).block_until_ready(), 7)
 
 
+def _both(call: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds of a call by the clock on the wall and in all threads of this process."""
+    start, before = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - start, time.process_time() - before
+
+
 def _timed(call: Callable[[], object], repeats: int = 1) -> float:
     """Return the median time of a call in seconds; of several, the first only warms up."""
     if repeats > 1:
@@ -126,5 +136,6 @@ def _plot(growth: dict[str, tuple[int, float]]) -> None:
     axes.axhline(PROMISE_MS, color="grey", linestyle=":")
     axes.set(xlabel="components K", ylabel="tree after a change, ms", xscale="log", yscale="log")
     axes.legend()
+    figure.tight_layout()
     figure.savefig(PLOTS / "tree_growth.svg")
     pyplot.close(figure)

@@ -7,18 +7,16 @@ from scipy import stats
 
 from critwin_widgets.engine import (
     GaussianMixture,
-    LogConcaveMixture,
-    components,
     count_compilations,
     forward_reverse,
     reverse_trajectories,
 )
 from critwin_widgets.engine.samplers import follow, steps
 from critwin_widgets.theory import transition_matrix
+from tests.engine.two_samples import RARE, same_labels, same_law
 
 N = 4096  # one size for all: every other one would be compiled anew
 T = 0.8
-RARE = 1e-4  # with fixed seeds: a p-value below this is a fault, not bad luck
 
 MIXTURE = GaussianMixture(
     [[-2.0, 0.0], [1.0, 0.5], [2.0, 3.0]], [0.3, 1.0, 0.15], [0.5, 0.2, 0.3], labels=["cat", "dog", "ship"]
@@ -42,19 +40,6 @@ def from_cat():
         method: forward_reverse(MIXTURE, "cat", T, key=key, n=N, method=method)
         for key, method in enumerate(("exact", "sde"), 10)
     }
-
-
-def same_law(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the least p-value of Kolmogorov-Smirnov tests on projections in a few directions."""
-    directions = np.random.default_rng(0).normal(size=(4, a.shape[1]))
-    values = [stats.ks_2samp(a @ u, b @ u).pvalue for u in directions]
-    return len(values) * min(values)
-
-
-def same_labels(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the p-value of a chi-squared test that two samples of labels have one law."""
-    table = np.stack([np.bincount(x, minlength=3) for x in (a, b)])
-    return stats.chi2_contingency(table[:, table.sum(0) > 0]).pvalue
 
 
 def test_exact_labels_have_the_law_of_the_transition_matrix():
@@ -148,24 +133,21 @@ def test_a_common_offset_of_a_million_costs_no_digits():
         np.testing.assert_array_equal(there.component, here.component)
 
 
-def test_mixtures_of_other_kinds_keep_their_law_and_have_the_exact_method_only():
-    box = components.Product(
-        [components.TruncatedNormal(0.0, 1.0, -1.0, 2.0), components.Normal(0.0, 0.5)], centre=[2.0, 0.5]
+def test_results_are_told_in_a_few_words(runs):
+    exact, sde = runs["exact"], runs["sde"]
+    kept = np.trace(exact.counts) / N
+    assert exact.retention == pytest.approx(kept)
+    assert repr(exact) == f"ForwardReverse(exact, n={N}, t=0.8, 3 components: {100 * kept:.3g} % kept their component)"
+    assert repr(sde).startswith(f"ForwardReverse(sde in {sde.steps} steps, n={N}, t=0.8, 3 components: ")
+    lines = str(exact).splitlines()
+    assert lines[0] == repr(exact)
+    np.testing.assert_array_equal([line.split()[1:] for line in lines[2:]], exact.counts.astype(str))
+    many = forward_reverse(MIXTURE, None, np.linspace(0.1, 2.0, 9), key=0, n=N, labels_only=True)
+    low, high = many.retention.min(), many.retention.max()
+    assert str(many) == (
+        f"ForwardReverse(exact, n={N}, 9 times t=0.1 to 2, 3 components: "
+        f"{100 * low:.3g} % to {100 * high:.3g} % kept their component)"
     )
-    mixture = LogConcaveMixture([components.Gaussian([-1.0, 0.0], 0.3), box], [0.4, 0.6])
-    moved = forward_reverse(mixture, None, T, key=0, n=N)
-    assert same_law(moved.x, np.asarray(mixture.sample(50, N), np.float64)) > RARE
-    inside = moved.x[moved.component == 1, 0]
-    assert inside.min() > 1.0 - 1e-4
-    assert inside.max() < 4.0 + 1e-4
-    counts = moved.counts.astype(float)
-    assert abs(counts[0, 1] - counts[1, 0]) < 4.5 * np.sqrt(counts[0, 1] + counts[1, 0])
-    labels = forward_reverse(mixture, [1], T, key=1, n=N, labels_only=True)
-    assert same_labels(labels.component, moved.component[moved.source == 1]) > RARE
-    way = reverse_trajectories(mixture, 2, N, 1.0, method="exact", save_at=[0.3])
-    assert same_law(way.points[0], np.asarray(mixture.at(0.3).sample(51, N), np.float64)) > RARE
-    with pytest.raises(ValueError, match="need a GaussianMixture, not a LogConcaveMixture; use 'exact'"):
-        forward_reverse(mixture, None, T, key=0, n=8, method="sde")
 
 
 def test_nothing_compiles_anew_when_time_key_or_means_change():

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from critwin_widgets.engine import GaussianMixture, ReverseError, forward_reverse, reverse_trajectories
+from critwin_widgets.engine import (
+    GaussianMixture,
+    ReverseError,
+    Trajectories,
+    forward_reverse,
+    reverse_trajectories,
+)
 from critwin_widgets.engine.samplers import follow
+from tests.engine.two_samples import RARE, same_law
 
 N = 4096
 TIMES = np.array([1.5, 0.6, 0.2, 0.0])
-RARE = 1e-4
 MIXTURE = GaussianMixture([[-2.0, 0.0], [1.0, 0.5], [2.0, 3.0]], [0.3, 1.0, 0.15], [0.5, 0.2, 0.3])
 
 
@@ -22,11 +28,6 @@ def paths():
         method: reverse_trajectories(MIXTURE, key, N, TIMES[0], method=method, save_at=TIMES)
         for key, method in enumerate(("exact", "sde", "ode"))
     }
-
-
-def same_law(a: np.ndarray, b: np.ndarray) -> float:
-    directions = np.random.default_rng(0).normal(size=(4, a.shape[1]))
-    return 4 * min(stats.ks_2samp(a @ u, b @ u).pvalue for u in directions)
 
 
 @pytest.mark.parametrize("method", ["exact", "sde", "ode"])
@@ -76,6 +77,20 @@ def test_the_way_back_of_an_experiment_ends_in_its_result():
         np.testing.assert_allclose(run.trajectories.points[0], run.y, atol=1e-6)
         np.testing.assert_array_equal(run.trajectories.points[-1], run.x)
         np.testing.assert_array_equal(run.trajectories.component, run.component)
+
+
+def test_trajectories_are_told_in_a_few_words(paths):
+    found = paths["ode"]
+    counts = np.bincount(found.component)
+    assert repr(found) == (
+        f"Trajectories(ode in {found.steps} steps, n={N} in 2 dimensions, t=1.5, 0.6, 0.2, 0; "
+        f"components at t=0: 0: {counts[0]}, 1: {counts[1]}, 2: {counts[2]})"
+    )
+    rng = np.random.default_rng(0)
+    many = Trajectories(np.linspace(2.0, 0.0, 5), np.zeros((5, 99, 2)), rng.integers(0, 12, 99), "exact", 0)
+    assert repr(many).startswith("Trajectories(exact, n=99 in 2 dimensions, 5 times t=0 to 2; components at t=0: ")
+    assert repr(many).endswith(", ...)")
+    assert len(repr(many)) < 160
 
 
 def flow(mixture: GaussianMixture, y: np.ndarray, t: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from critwin_widgets.export.bound_data import at_eps, bound_data, measuring
 from critwin_widgets.export.bound_words import COLUMNS, best_time, bound_rows, bound_table, bound_words, told
 from critwin_widgets.export.colours import PAPER, contrast
 from critwin_widgets.export.rival_marks import Mark
-from critwin_widgets.export.svg_bounds import STROKES, bound_inks, bounds_svg, flag_rows
+from critwin_widgets.export.svg_bounds import STROKES, _above, bound_inks, bounds_svg, flag_rows
 from critwin_widgets.theory import Time, end_time, measured_distance, sharp_bound, start_time, theorem_bound
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -166,6 +166,13 @@ def test_intervals_are_drawn_as_bands(data):
     vague = replace(data, measured_low=low, measured_high=high, t_end=Time(1.8, 1.6, 2.0, "reached", "estimated"))
     assert bounds_svg(vague).count('fill-opacity="0.16"') == 1 + bounds_svg(data).count('fill-opacity="0.16"')
     assert "1.8 [1.6, 2]" in bound_table(vague)
+
+
+def test_a_curve_below_the_axis_is_not_drawn_along_its_edge(data):
+    x, y = np.arange(8.0), np.array([3.0, 9, 9, 9, 5, 4, 9, 9])
+    assert _above(x, y, 9.0) == "M0 3L1 9M3 9L4 5L5 4L6 9"
+    assert _above(x, np.full(8, 9.0), 9.0) == ""
+    assert _above(x, x, 9.0) == "M0 0L7 7"
 
 
 def test_lines_are_told_apart_without_colour_and_readable_on_the_page():

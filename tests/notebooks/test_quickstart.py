@@ -2,46 +2,25 @@
 
 import base64
 import re
-import time
-from pathlib import Path
 from xml.etree import ElementTree
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
-VIEW = "application/vnd.jupyter.widget-view+json"
+from tests.notebooks import notebook as notebooks
+from tests.notebooks.notebook import FOLDER, VIEW, complaints, outputs, printed, stills
+
+NOTEBOOK = FOLDER / "01_quickstart.ipynb"
 WIDGETS = ("HierarchyTree", "SeparationCurves", "Explorer")
 
 
 @pytest.fixture(scope="module")
 def committed():
-    return nbformat.read(NOTEBOOK, as_version=4)
+    return notebooks.read(NOTEBOOK)
 
 
 @pytest.fixture(scope="module")
 def run(committed):
-    """The notebook run afresh in a kernel of its own, and the seconds that took."""
-    fresh = nbformat.from_dict(committed)
-    for cell in fresh.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    start = time.monotonic()
-    NotebookClient(fresh, timeout=300, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
-    return fresh, time.monotonic() - start
-
-
-def outputs(notebook):
-    return [(cell, out) for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
-
-
-def printed(notebook):
-    return "".join(out.text for _, out in outputs(notebook) if out.output_type == "stream" and out.name == "stdout")
-
-
-def stills(notebook):
-    return [out.data for _, out in outputs(notebook) if "image/svg+xml" in out.get("data", {})]
+    return notebooks.run(committed)
 
 
 def half_time(table, name):
@@ -50,8 +29,7 @@ def half_time(table, name):
 
 def test_it_runs_without_a_word_of_complaint(run):
     notebook, seconds = run
-    complaints = [out for _, out in outputs(notebook) if out.output_type == "error" or out.get("name") == "stderr"]
-    assert complaints == []
+    assert complaints(notebook) == []
     assert seconds < 120
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import inspect
 import os
 import pkgutil
@@ -161,7 +160,6 @@ class _Loads(HTMLParser):
             self.found.append(address)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mkdocstrings") is None, reason="needs the docs extra")
 def test_the_reference_builds_and_asks_no_other_host(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
     shutil.copytree(PAGES, sources / "notebooks" / "reference")

@@ -51,7 +51,7 @@ class LogDensity(Factor):
         mode = _find_mode(self._values, self.bounds)
         put("mode", mode)
         peak = float(self._values(np.array([mode]))[0])
-        low, high = (self._end(mode, peak, side, DEPTH) for side in (-1, 1))
+        low, high = self._end(mode, peak, -1, DEPTH), self._end(mode, peak, 1, DEPTH)
         put("extent", (low, high))
         self._check_concavity(mode, peak)
         put("pieces", fit(self._values, low, high, mode))

@@ -44,7 +44,21 @@ class ReverseError(RuntimeError):
     """The reverse process could not be integrated to the tolerance asked for."""
 
 
-class ReverseProcess(eqx.Module):
+class Clock:
+    """The clock `tau` and the scale of the coordinates `U`, for a unit of variance `v = exp(log_unit)`."""
+
+    log_unit: np.ndarray | jax.Array
+
+    def clock(self, t: np.ndarray | float) -> np.ndarray:
+        """Return `tau` at OU times, on the host."""
+        return 0.5 * np.logaddexp(0.0, log_sigma_squared(t) - self.log_unit)
+
+    def scale(self, t: np.ndarray | float) -> np.ndarray:
+        """Return `a_t sqrt(v + sigma^2)`, by which `U` is multiplied to give `Y`, on the host."""
+        return np.exp(0.5 * np.logaddexp(self.log_unit, log_sigma_squared(t)) - np.asarray(t, dtype=np.float64))
+
+
+class ReverseProcess(Clock, eqx.Module):
     """Drifts of the reverse process of a mixture in the coordinates `U` and on the clock `tau`.
 
     Args:
@@ -55,18 +69,20 @@ class ReverseProcess(eqx.Module):
     mixture: GaussianMixture
     log_unit: np.ndarray | jax.Array
 
+    @property
+    def offset(self) -> np.ndarray:
+        """The mean of the mixture, `(d,)`, that points have in these coordinates: none."""
+        return np.zeros(self.mixture.dim)
+
+    def reach(self, stops: np.ndarray, t: float, tolerance: float) -> np.ndarray:
+        """Return the OU times at which points are kept, as they are: 0 itself is reached."""
+        del t, tolerance
+        return stops
+
     @staticmethod
     def of(mixture: GaussianMixture) -> "ReverseProcess":
         """Return the process of a mixture, moved to mean 0."""
         return ReverseProcess(centred(mixture), np.log(np.asarray(mixture.variance_range[0], dtype=np.float64)))
-
-    def clock(self, t: np.ndarray | float) -> np.ndarray:
-        """Return `tau` at OU times, on the host."""
-        return 0.5 * np.logaddexp(0.0, log_sigma_squared(t) - self.log_unit)
-
-    def scale(self, t: np.ndarray | float) -> np.ndarray:
-        """Return `a_t sqrt(v + sigma^2)`, by which `U` is multiplied to give `Y`, on the host."""
-        return np.exp(0.5 * np.logaddexp(self.log_unit, log_sigma_squared(t)) - np.asarray(t, dtype=np.float64))
 
     def score(self, tau: jax.Array, u: jax.Array) -> jax.Array:
         """Return `grad ln q_tau(u)` for points `(n, d)`."""

@@ -6,7 +6,7 @@ Brownian bridge in `sigma^2`. So one draw of a component and one of a Gaussian d
 approximates in a thousand steps.
 """
 
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -18,6 +18,9 @@ from ..mixtures import GaussianMixture, Mixture
 from ..mixtures._choice import choose
 from ..processes import noise_variance, signal
 from ._process import ReverseProcess, centred, log_sigma_squared
+
+if TYPE_CHECKING:
+    from .host import HostProcess
 
 
 class Keys(NamedTuple):
@@ -66,7 +69,7 @@ class Experiment:
         """Draw `Y_t | X`."""
         return self.call(_noised, x, self.time(t), self.keys)
 
-    def back(self, y: jax.Array, t: float) -> tuple[jax.Array, jax.Array]:
+    def back(self, y: jax.Array | np.ndarray, t: float) -> tuple[jax.Array, jax.Array]:
         """Draw `X' | Y_t` under the whole prior, and its component."""
         return self.call(_back, self.mixture, y, self.time(t), self.keys)
 
@@ -78,7 +81,7 @@ class Experiment:
         """Draw the component of points `(n, d)` on the host at time 0 from its posterior."""
         return self.call(_label, self.mixture, self.device(x, 0.0), self.keys)
 
-    def path(self, x: jax.Array, y: jax.Array, t: float, times: np.ndarray):
+    def path(self, x: jax.Array, y: jax.Array | np.ndarray, t: float, times: np.ndarray):
         """Yield the path from `Y_t = y` down to `X = x` at decreasing OU times."""
         for number, now in enumerate(times):
             y = self.call(_bridge, x, y, *_bridge_numbers(t, now), self.keys, np.uint32(number))
@@ -93,11 +96,11 @@ class Experiment:
         """Return what is added to points at OU time `t` on the host: the mixture's noised mean, `(d,)`."""
         return float(signal(t)) * self.centre
 
-    def host(self, points: jax.Array, t: float) -> np.ndarray:
+    def host(self, points: jax.Array | np.ndarray, t: float) -> np.ndarray:
         """Return points at OU time `t` on the host in float64, `(n, d)`, with the mixture's mean put back."""
         return np.add(fetch(points)[: self.n], self.shift(t), dtype=np.float64)
 
-    def centred_host(self, points: jax.Array) -> np.ndarray:
+    def centred_host(self, points: jax.Array | np.ndarray) -> np.ndarray:
         """Return points on the host in float64, `(n, d)`, as the experiment draws them."""
         return fetch(points)[: self.n].astype(np.float64)
 
@@ -105,22 +108,36 @@ class Experiment:
         """Return components on the host, `(n,)`."""
         return fetch(which)[: self.n].astype(np.int64)
 
-    def device(self, points: np.ndarray, t: float) -> jax.Array:
-        """Return points `(n, d)` at OU time `t` as the experiment draws them, padded to its size."""
+    def device(self, points: np.ndarray, t: float) -> jax.Array | np.ndarray:
+        """Return points `(n, d)` at OU time `t` as the experiment takes them, padded to its size."""
         moved = np.pad(points - self.shift(t), ((0, self.size - self.n), (0, 0)), mode="edge")
-        return spread(jnp.asarray(moved, jnp.result_type(float)))
+        # What is not moved to its mean stays on the host, where a common offset costs no digits.
+        return spread(jnp.asarray(moved, jnp.result_type(float))) if self.call is _compiled else moved
 
-    def process(self) -> ReverseProcess:
-        """Return the reverse process to integrate.
+    def process(self) -> "ReverseProcess | HostProcess":
+        """Return the reverse process to integrate."""
+        if isinstance(self.mixture, GaussianMixture):
+            return ReverseProcess.of(self.mixture)
+        from .host import HostProcess
 
-        Raises:
-            ValueError: the mixture is not Gaussian.
+        return HostProcess.of(self.mixture)
+
+    def arrive(self, process: "ReverseProcess | HostProcess", points: np.ndarray, t: float, method: str):
+        """Return where points `(n, d)` at the OU time `t` at which integration ended are at 0, and their components.
+
+        Where that is not 0 itself, the SDE's last stretch is drawn from the posterior, and the flow's is
+        replaced by the posterior mean.
         """
-        if not isinstance(self.mixture, GaussianMixture):
-            raise ValueError(
-                f"methods 'sde' and 'ode' need a GaussianMixture, not a {type(self.mixture).__name__}; use 'exact'"
-            )
-        return ReverseProcess.of(self.mixture)
+        if t == 0.0 or isinstance(process, ReverseProcess):
+            return points, self.label(points)
+        padded = self.device(points, t)
+        if method == "ode":
+            return process.expected(points, t), _label(self.mixture.at(t), padded, self.keys, traced=False)
+        x, which = self.back(padded, t)
+        return self.host(x, 0.0), which
+
+
+_choose = jax.jit(choose)  # its loop would be compiled anew at every call
 
 
 def _as_it_is(draw, *arguments):
@@ -158,19 +175,19 @@ def _logits(mixture: Mixture, y, t):
 
 def _back(mixture: Mixture, y, t, keys: Keys, *, traced: bool):
     del traced
-    which = choose(keys.choice, _logits(mixture, y, t))
+    which = _choose(keys.choice, _logits(mixture, y, t))
     return spread(mixture.denoise_components(keys.posterior, y, which, t)), spread(which)
 
 
 def _labels(mixture: Mixture, start, t, keys: Keys, n: int, *, traced: bool):
     y, source = _source(mixture.at(t), start, keys.source, n, traced)
-    return spread(source), spread(choose(keys.choice, _logits(mixture, spread(y), t)))
+    return spread(source), spread(_choose(keys.choice, _logits(mixture, spread(y), t)))
 
 
 def _label(mixture: Mixture, x, keys: Keys, *, traced: bool):
     del traced
     logits = mixture.log_prob_components(x) + jnp.log(jnp.asarray(mixture.weights))
-    return spread(choose(keys.choice, logits))
+    return spread(_choose(keys.choice, logits))
 
 
 def _bridge_numbers(t: float, now: float) -> tuple[np.ndarray, ...]:
@@ -187,5 +204,5 @@ def _bridge_numbers(t: float, now: float) -> tuple[np.ndarray, ...]:
 
 def _bridge(x, y, of_x, of_y, of_noise, keys: Keys, number, *, traced: bool):
     del traced
-    noise = spread(jax.random.normal(jax.random.fold_in(keys.path, number), y.shape, y.dtype))
+    noise = spread(jax.random.normal(jax.random.fold_in(keys.path, number), x.shape, x.dtype))
     return of_x * x + of_y * y + of_noise * noise

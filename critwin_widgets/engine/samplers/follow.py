@@ -1,20 +1,30 @@
 """Samples followed backwards from a time, by any of the three methods, in pieces that fit."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Union
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm.auto import tqdm
 
 from .._devices import device_count, divisible
+from .._types import Array
+from ..processes import signal
 from ._arguments import check_method, check_positive, check_solver, check_steps
+from ._process import ReverseProcess
+from ._words import at_times, by_method, label_counts
 from .exact import Experiment
 
 if TYPE_CHECKING:
     import diffrax
 
-    from ._process import ReverseProcess
+    from .host import HostProcess
+
+Process = Union[ReverseProcess, "HostProcess"]
+"""Compiled as a whole, or stepped from the host."""
 
 CHUNK_BYTES = 2**26
 """Memory that the samples integrated at once may take."""
@@ -61,7 +71,7 @@ class Plan:
         )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Trajectories:
     """Samples followed from noise to data.
 
@@ -79,8 +89,15 @@ class Trajectories:
     method: str
     steps: int
 
+    def __repr__(self) -> str:
+        _, n, dim = self.points.shape
+        return (
+            f"Trajectories({by_method(self.method, self.steps)}, n={n} in {dim} dimensions, {at_times(self.times)}; "
+            f"components at t=0: {label_counts(self.component)})"
+        )
 
-def follow(experiment: Experiment, y: jax.Array, t: float, times: np.ndarray, plan: Plan, progress: bool):
+
+def follow(experiment: Experiment, y: Array, t: float, times: np.ndarray, plan: Plan, progress: bool):
     """Return the trajectories of points `y` at OU time `t`, kept at `times` and always followed to 0.
 
     Args:
@@ -102,8 +119,10 @@ def follow(experiment: Experiment, y: jax.Array, t: float, times: np.ndarray, pl
             kept[place] = experiment.host(z, -stops[place])
         taken = 0
     else:
-        taken = _integrate(experiment, y, t, -stops, plan, progress, kept)
-        component = experiment.label(kept[-1])
+        process = experiment.process()
+        reached = process.reach(-stops, t, plan.tolerance)
+        taken = _integrate(experiment, process, y, t, reached, plan, progress, kept)
+        kept[-1], component = experiment.arrive(process, kept[-1], float(reached[-1]), plan.method)
     # Times are mostly asked for in falling order: then nothing is copied.
     ordered = np.array_equal(order[:-1], np.arange(len(times)))
     points = kept[: len(times)] if ordered else kept[order[:-1]]
@@ -111,46 +130,73 @@ def follow(experiment: Experiment, y: jax.Array, t: float, times: np.ndarray, pl
     return Trajectories(times, points, labels, plan.method, taken), kept[-1]
 
 
-def _integrate(experiment: Experiment, y, t: float, stops: np.ndarray, plan: Plan, progress: bool, kept) -> int:
+def _integrate(
+    experiment: Experiment, process: Process, y, t: float, stops: np.ndarray, plan: Plan, progress: bool, kept
+) -> int:
     """Fill `kept` `(S, n, d)` with the points at decreasing times, chunk by chunk; return the steps taken."""
-
-    from .steps import integrate
-
-    process = experiment.process()
     scales, start_scale = process.scale(stops), process.scale(t)
-    start = experiment.centred_host(y) / start_scale
-    end = float(process.clock(t))
-    moments = np.where(stops == t, 0.0, np.maximum(end - process.clock(stops), 0.0))
+    start = (experiment.centred_host(y) - signal(t) * process.offset) / start_scale
+    top = float(process.clock(t))
+    moments = np.where(stops == t, 0.0, np.maximum(top - process.clock(stops), 0.0))
     kept[moments == 0.0] = start * start_scale
-    if end > 0.0:
-        grid, places, where = _grid(process, plan, end, moments)
+    steps = 0
+    if moments[-1] > 0.0:
+        grid, places, where = _grid(process, plan, t, moments)
+        steps = len(grid) - 1
         rows = min(divisible(experiment.n), _rows(experiment, len(places)))
-        hidden = not progress or rows >= experiment.n
+        move = _mover(process, plan, experiment.keys.path, grid, places, top)
+        hidden = not progress or (isinstance(process, ReverseProcess) and rows >= experiment.n)
         with tqdm(total=experiment.n, unit="samples", delay=PATIENCE, disable=hidden, leave=False) as bar:
             for first in range(0, experiment.n, rows):
                 block = start[first : first + rows]
                 filled = np.pad(block, ((0, rows - len(block)), (0, 0)), mode="edge")
-                moved = integrate(process, plan.method, plan.solver, filled, experiment.keys.path, first, grid, places)
+                moved = move(filled, first, functools.partial(_show, bar, first, len(block)))
                 for row in np.flatnonzero(moments > 0.0):
                     kept[row, first : first + rows] = scales[row] * moved[where[row], : len(block)]
-                bar.update(len(block))
     for row, now in enumerate(stops):
-        kept[row] += experiment.shift(now)
-    return len(grid) - 1 if end > 0.0 else 0
+        kept[row] += experiment.shift(now) + signal(now) * process.offset
+    return steps
 
 
-def _grid(process: "ReverseProcess", plan: Plan, end: float, moments: np.ndarray):
-    """Return step ends, the distinct moments to stop at as the device sees them, and each moment's place in them."""
+def _show(bar: tqdm, first: int, size: int, part: float) -> None:
+    """Show that part of a chunk's way is done, in samples."""
+    bar.update(first + round(part * size) - bar.n)
+
+
+def _grid(process: Process, plan: Plan, t: float, moments: np.ndarray):
+    """Return step ends, the distinct moments to stop at as the steps see them, and each moment's place in them."""
     from .steps import choose_steps, freeze
 
-    if plan.steps is None and plan.solver is not None:
+    end = moments[-1]
+    if plan.steps is not None or plan.solver is None:
+        ends = np.linspace(0.0, end, (plan.steps or 1) + 1)
+    elif isinstance(process, ReverseProcess):
         ends = choose_steps(process, plan.method, plan.solver, end, plan.tolerance, plan.max_steps)
     else:
-        ends = np.linspace(0.0, end, (plan.steps or 1) + 1)
+        from .host import choose_on_host
+
+        ends = choose_on_host(process, plan.method, plan.solver, t, end, plan.tolerance, plan.max_steps)
     wanted = moments[moments > 0.0]
-    grid = freeze(ends, wanted)
+    grid = freeze(ends, wanted, jnp.result_type(float) if isinstance(process, ReverseProcess) else np.float64)
     places, where = np.unique(wanted.astype(grid.dtype), return_inverse=True)
     return grid, places, np.concatenate([np.zeros(len(moments) - len(wanted), int), where])
+
+
+def _mover(process: Process, plan: Plan, key: jax.Array, grid: np.ndarray, places: np.ndarray, top: float):
+    """Return the function that moves points, numbered from a first one, along the grid, and reports on the way."""
+    if isinstance(process, ReverseProcess):
+        from .steps import integrate
+
+        def move(block: np.ndarray, first: int, tick: Callable[[float], Any]) -> np.ndarray:
+            moved = integrate(process, plan.method, plan.solver, block, key, first, grid, places)
+            tick(1.0)
+            return moved
+
+        return move
+    from .host import integrate_on_host
+
+    assert plan.solver is not None  # methods other than "exact" have one
+    return functools.partial(integrate_on_host, process, plan.method, plan.solver, key, grid, places, top)
 
 
 def _rows(experiment: Experiment, stops: int) -> int:

@@ -10,6 +10,7 @@ from .._types import Subset, TimeLike
 from .._validation import check_count, check_times
 from ..mixtures import Mixture
 from ._arguments import MAX_BYTES, MAX_STEPS, check_key, check_size, save_times
+from ._words import at_times, by_method, shares, table
 from .exact import Experiment
 from .follow import Plan, Trajectories, follow
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import diffrax
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ForwardReverse:
     """What became of `n` samples at one time, or at `T` times.
 
@@ -53,6 +54,22 @@ class ForwardReverse:
         found = np.stack([np.bincount(row, minlength=size) for row in rows])
         return found.reshape(*np.shape(self.t), self.n_components, self.n_components)
 
+    @property
+    def retention(self) -> np.ndarray:
+        """The share of samples that came back to the component they started in, `()` or `(T,)`."""
+        return np.mean(np.asarray(self.component) == self.source, axis=-1)
+
+    def __repr__(self) -> str:
+        return (
+            f"ForwardReverse({by_method(self.method, self.steps)}, n={len(self.source)}, {at_times(self.t)}, "
+            f"{self.n_components} components: {shares(self.retention)} kept their component)"
+        )
+
+    def __str__(self) -> str:
+        """The same with the label counts, if they are few."""
+        counts = table(self.counts) if not np.ndim(self.t) else ""
+        return f"{self!r}\n{counts}" if counts else repr(self)
+
 
 def forward_reverse(
     mixture: Mixture,
@@ -84,7 +101,7 @@ def forward_reverse(
     (common random numbers). All methods start from the same `X` and `Y_t`.
 
     Args:
-        mixture: the mixture; kinds other than Gaussian have the exact method only.
+        mixture: any mixture; the integration of other kinds than Gaussian is not compiled as a whole, and slower.
         init: the sub-mixture that samples start from, by indices or labels; all of it when `None`.
         t: OU time or times `(T,)`, not negative.
         key: `jax.random` key or integer seed; the same key gives the same samples.

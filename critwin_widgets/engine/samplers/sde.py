@@ -54,6 +54,11 @@ class RowPaths(diffrax.AbstractBrownianPath):
         del left
         if t1 is None:
             t0, t1 = jnp.zeros_like(t0), t0
+        with jax.disable_jit(False):  # a host that steps with compilation off has it on here
+            return self._increments(t0, t1, use_levy)
+
+    @eqx.filter_jit
+    def _increments(self, t0, t1, use_levy: bool):
         dtype = jnp.result_type(float)
         dt = jnp.asarray(t1 - t0, dtype)
         # The end of a step numbers its draws.

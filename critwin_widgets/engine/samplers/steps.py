@@ -72,12 +72,17 @@ def choose_steps(
     ends, result = _pilot(process, method, solver, jnp.asarray(end, float), jnp.asarray(tolerance, float), max_steps)
     if not bool(result == diffrax.RESULTS.successful):
         reason = str(diffrax.RESULTS[result]).strip().split("\n")[0]
-        raise ReverseError(
-            f"method {method!r} could not keep the error of a step below tolerance={tolerance:g} "
-            f"with max_steps={max_steps}; raise tolerance or max_steps ({reason})"
-        )
+        raise ReverseError(f"{gave_up(method, tolerance, max_steps)} ({reason})")
     found = fetch(jnp.asarray(ends)).astype(np.float64)
     return np.concatenate([[0.0], found[np.isfinite(found)]])
+
+
+def gave_up(method: str, tolerance: float, max_steps: int) -> str:
+    """Return what to say when a pilot has run out of steps."""
+    return (
+        f"method {method!r} could not keep the error of a step below tolerance={tolerance:g} "
+        f"with max_steps={max_steps}; raise tolerance or max_steps"
+    )
 
 
 def _worst(error: Any) -> Any:
@@ -114,15 +119,16 @@ def _pilot(process: ReverseProcess, method: str, solver, end, tolerance, max_ste
     return solution.ts, solution.result
 
 
-def freeze(ends: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Return increasing step ends that meet every stop, as the device will see them.
+def freeze(ends: np.ndarray, stops: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return increasing step ends that meet every stop, as the device (or the host) will see them.
 
     Args:
         ends: the step ends wanted, from 0 to the end.
         stops: moments to be met exactly, in the same range.
+        dtype: the precision of the clock.
     """
     far = np.abs(ends[:, None] - stops[None]).min(axis=1, initial=np.inf) > 1e-6 * ends[-1]
-    return np.unique(np.concatenate([ends[far], stops, ends[:1], ends[-1:]]).astype(jnp.result_type(float)))
+    return np.unique(np.concatenate([ends[far], stops, ends[:1], ends[-1:]]).astype(dtype))
 
 
 def integrate(process: ReverseProcess, method: str, solver, start: np.ndarray, key, first: int, grid, stops):
@@ -149,13 +155,18 @@ def integrate(process: ReverseProcess, method: str, solver, start: np.ndarray, k
     if not bool(result == diffrax.RESULTS.successful):
         raise ReverseError(f"method {method!r} failed: {diffrax.RESULTS[result]}")
     found = fetch(points)[: len(stops)]
-    if not np.isfinite(found).all():
-        row = int(np.argwhere(~np.isfinite(found))[0][1])
+    check_finite(found, method, first, len(grid) - 1)
+    return found
+
+
+def check_finite(points: np.ndarray, method: str, first: int, steps: int) -> None:
+    """Raise where points `(S, n, d)`, numbered from `first`, are not finite."""
+    if not np.isfinite(points).all():
+        row = int(np.argwhere(~np.isfinite(points))[0][1])
         raise ReverseError(
             f"method {method!r} left the finite numbers at sample {first + row}: "
-            f"{len(grid) - 1} steps are too few; raise steps, or leave the steps to the tolerance"
+            f"{steps} steps are too few; raise steps, or leave the steps to the tolerance"
         )
-    return found
 
 
 def bucket(size: int, least: int) -> int:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
 from .._types import TimeLike
 from .._validation import check_count, finite_array
@@ -39,8 +40,14 @@ def reverse_trajectories(
     `dX = (X + grad ln p_{T-u}) du` through diffrax. All three carry `p_t` to `p_0`; the ODE does so
     without chance: where a sample ends follows from where it starts.
 
+    The score of a component that is not Gaussian may grow without limit as `t` goes to 0 (a truncated
+    one's does). So for other mixtures steps end where the noise left is `tolerance` standard deviations
+    of the narrowest component. "sde" draws what remains from the posterior, which is exact in law; "ode"
+    takes the posterior mean, `tolerance` away at most, and the component from the posterior there. Steps
+    are taken from the host and the scores on one device: as fast for many samples, slower for few.
+
     Args:
-        mixture: the mixture; kinds other than Gaussian have the exact method only.
+        mixture: any mixture; see below for other kinds than Gaussian.
         key: `jax.random` key or integer seed; the same key gives the same trajectories.
         n: number of samples.
         t_start: OU time to start from, not negative.
@@ -76,7 +83,7 @@ def reverse_trajectories(
     return follow(experiment, y, t, times, plan, progress)[0]
 
 
-def _placed(experiment: Experiment, start: Any, t: float) -> jax.Array:
+def _placed(experiment: Experiment, start: Any, t: float) -> jax.Array | np.ndarray:
     points = finite_array("start", start, 2)
     wanted = (experiment.n, experiment.mixture.dim)
     if points.shape != wanted:

@@ -107,7 +107,8 @@ def _sharpen_gaussians(mixture: LogConcaveMixture, times: PerTime, low: np.ndarr
     means = mixture.component_offsets[found] * float(np.exp(mixture.elapsed))
     covariances = np.stack([law.covariance for law in laws if isinstance(law, Gaussian)])
     gaussian = GaussianMixture(means, covariances, covariance_type="full").at(mixture.elapsed)
-    block = np.ix_(np.arange(len(times)), found, found)
+    place = np.array(found)
+    block = (slice(None), place[:, None], place[None])
     if pairs.same_covariance(gaussian):
         exact = np.log(2.0) + special.log_ndtr(-pairs.mahalanobis(gaussian, times) / 2)
         low[block] = high[block] = exact

@@ -5,6 +5,8 @@ decades. `theory` of the bounds: same covariance, exact (an affine likelihood ra
 covariances, the Bhattacharyya bracket `ab BC^2 / (a + b) <= int min(a p, b q) <= sqrt(ab) BC`.
 """
 
+import weakref
+
 import numpy as np
 from jaxtyping import Float
 from scipy import special
@@ -13,6 +15,12 @@ from .._types import PairCurves, PerTime
 from ..mixtures import GaussianMixture
 from ..processes import clock
 from .gaps import squared_gaps
+
+_CACHED = 2**14
+"""Numbers of an array that stays in the processor's cache beside two others."""
+
+_FACTORS = 4
+"""Variances multiplied before a logarithm is taken: products of as many neither overflow nor vanish."""
 
 
 def same_covariance(mixture: GaussianMixture) -> bool:
@@ -90,15 +98,37 @@ def log_bhattacharyya_of_pairs(mixture: GaussianMixture, times: PerTime) -> Floa
         return np.minimum(-squared / middle / 8 - mixture.dim * spread / 2, 0.0)
     logs = np.log(values + variance[:, :, None]).sum(-1)
     found = np.empty((len(times), len(rows)))
-    for part in _blocks(
-        len(rows), len(times) * mixture.dim * (1 if mixture.covariance_type == "diag" else mixture.dim)
-    ):
-        delta, middle = _joint(mixture, values, rows[part], columns[part])
-        spread = middle + variance[:, :, None]
-        quadratic = (np.square(delta) / spread).sum(-1)
-        determinant = np.log(spread).sum(-1) - (logs[:, rows[part]] + logs[:, columns[part]]) / 2
+    for part in _blocks(len(rows), mixture.dim * (1 if mixture.covariance_type == "diag" else mixture.dim)):
+        quadratic, determinant = _sums(*_joint(mixture, values, rows[part], columns[part]), variance[:, 0])
+        determinant -= (logs[:, rows[part]] + logs[:, columns[part]]) / 2
         found[:, part] = np.minimum(-quadratic / 8 - determinant / 2, 0.0)
     return found
+
+
+def _sums(delta: np.ndarray, middle: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return `sum delta^2 / (m + v)` and `sum ln(m + v)` over axes of pairs `(P, d)`, for all times, `(T, P)` each.
+
+    Axis by axis, in arrays that stay in the processor's cache.
+    """
+    squared, middle = np.square(delta).T, np.ascontiguousarray(middle.T)
+    size = max(1, _CACHED // len(variance))
+    quadratic, determinant = np.zeros((2, len(variance), delta.shape[0]))
+    for first in range(0, delta.shape[0], size):
+        part = slice(first, first + size)
+        for axis in range(0, len(middle), _FACTORS):
+            product = 1.0
+            for square, value in zip(
+                squared[axis : axis + _FACTORS, part], middle[axis : axis + _FACTORS, part], strict=True
+            ):
+                spread = value + variance[:, None]
+                quadratic[:, part] += square / spread
+                product = product * spread
+            determinant[:, part] += np.log(product)
+    return quadratic, determinant
+
+
+_bases: dict = {}
+"""Eigenbases of all pairs of the last covariances: a tree asks for them twice, for its times and at them."""
 
 
 def _joint(mixture: GaussianMixture, values: np.ndarray, rows: np.ndarray, columns: np.ndarray):
@@ -108,8 +138,16 @@ def _joint(mixture: GaussianMixture, values: np.ndarray, rows: np.ndarray, colum
     if mixture.covariance_type == "diag":
         return delta, (values[rows] + values[columns]) / 2
     covariances = np.asarray(mixture.covariances)
-    middle, vectors = np.linalg.eigh((covariances[rows] + covariances[columns]) / 2)
-    return np.einsum("pd,pde->pe", delta, vectors), middle
+    known = _bases.get(id(covariances))
+    if known is not None and known[0]() is covariances and len(known[1]) == len(rows) == known[3]:
+        middle, vectors = known[1:3]
+    else:
+        middle, vectors = np.linalg.eigh((covariances[rows] + covariances[columns]) / 2)
+        _bases.clear()
+        every = len(covariances) * (len(covariances) - 1) // 2
+        if len(rows) == every:
+            _bases[id(covariances)] = weakref.ref(covariances), middle, vectors, every
+    return (delta[:, None, :] @ vectors)[:, 0], middle
 
 
 def _blocks(pairs: int, width: int) -> list[slice]:

@@ -19,13 +19,16 @@ from ..mixtures import GaussianMixture, Mixture
 from ..processes import clock
 from . import pairs, stored
 from .budget import NARROW, bucket
-from .parallel import over_times
+from .parallel import over_times, several_devices
 
 _COLUMNS = 32
 """Subsets that one step of an overlap pass takes; lists of subsets are padded to whole steps."""
 
 _RATIOS = 256
 """Ratios of sums of posteriors that one step of a return pass takes."""
+
+_KEPT = 2**23
+"""Log-ratios that are kept rather than evaluated by each pass, at most (32 MiB)."""
 
 _CHAIN = 48
 """Components up to which a return pass has room for every set inside every other of a chain."""
@@ -70,7 +73,7 @@ class Draws(eqx.Module):
         check_memory(_bytes(mixture, len(times), n), f"{n} draws from each of {count} components at {len(times)} times")
         if not isinstance(mixture, GaussianMixture):
             ratios = stored.log_ratios(mixture, times, n, key)
-            per_time, fixed, kind = (_pad(_pad(ratios, 3, padded), 1, padded),), (), "stored"
+            per_time, fixed, kind = (spread(_pad(_pad(ratios, 3, padded), 1, padded), 2),), (), "stored"
         elif pairs.same_covariance(mixture):
             per_time, fixed, kind = _shared(mixture, variance, padded)
         elif mixture.covariance_type == "full":
@@ -139,7 +142,7 @@ def _full(mixture, variance, padded):
     return (spread.astype(np.float32), *_split(logdet)), (vectors, gaps), "full"
 
 
-@eqx.filter_jit
+@jax.jit
 def draw_noise(draws: Draws, key) -> tuple:
     """Return standard normal draws for every source component, and what else the kind needs.
 
@@ -157,6 +160,24 @@ def draw_noise(draws: Draws, key) -> tuple:
     spare = draws.fixed[2]
     radius = 2.0 * jax.random.gamma(jax.random.fold_in(key, 1), jnp.maximum(spare, 1e-3) / 2, (shape[0], draws.n))
     return z, spread(jnp.where(spare > 0, radius, 0.0), 1)
+
+
+def evaluated(draws: Draws, noise) -> tuple[Draws, tuple]:
+    """Return draws of kind "stored" and their noise: log-ratios evaluated once for all passes, where they are few.
+
+    A pass of a quick tree spends most of its time on them. Draws spread over devices stay as they are.
+    """
+    rows = draws.log_weights.shape[0]
+    many = len(draws.per_time[0]) * rows**2 * draws.n > _KEPT
+    if many or draws.kind == "stored" or several_devices(*noise):
+        return draws, noise
+    ratios = over_times(_ratio_pass, draws, noise)
+    return Draws(ratios, (), draws.log_weights, draws.components, "stored", draws.n), ()
+
+
+@jax.jit
+def _ratio_pass(draws: Draws, noise):
+    return jax.lax.map(lambda now: (_differences(draws, noise, now),), draws.per_time)
 
 
 def _differences(draws: Draws, noise, now):
@@ -179,13 +200,15 @@ def _differences(draws: Draws, noise, now):
         constant = jnp.sum(gap**2 / spread[None], -1)
         return 0.5 * (determinant - constant)[:, None, :] - 0.5 * (squared + cross)
     vectors, gaps = draws.fixed
+    scale = 1.0 / jnp.sqrt(spread)
+    # One product with all whitening matrices side by side: K small ones would take several times as long.
+    whitening = jnp.moveaxis(vectors * scale[:, None], 0, 1).reshape(vectors.shape[1], -1)
 
     def source(args):
         z, values, basis, gap, logs = args
         placed = (z * jnp.sqrt(values)) @ basis.T
-        rotated = jnp.einsum("nd,jde->jne", placed, vectors) + gap[:, None]
-        squared = jnp.sum(rotated**2 / spread[:, None], -1)
-        return 0.5 * (logs + jnp.sum(z**2, -1)[:, None] - squared.T)
+        whitened = (placed @ whitening).reshape(len(z), *scale.shape) + gap * scale
+        return 0.5 * (logs + jnp.sum(z**2, -1)[:, None] - jnp.sum(whitened**2, -1))
 
     return jax.lax.map(source, (noise[0], spread, vectors, gaps, determinant))
 
@@ -200,7 +223,7 @@ def _moments(values, strata):
     return jnp.sum(values.mean(1) * strata, 0), jnp.sum(values.var(1) * strata**2, 0) / max(n - 1, 1)
 
 
-@eqx.filter_jit
+@jax.jit
 def _overlap_pass(draws: Draws, noise, steps, in_a, in_b, strata):
     """Return means and variances `(T, G, W)` for the first `steps` of G groups of W subsets."""
 
@@ -219,7 +242,7 @@ def _overlap_pass(draws: Draws, noise, steps, in_a, in_b, strata):
     return jax.lax.map(one, draws.per_time)
 
 
-@eqx.filter_jit
+@jax.jit
 def _return_pass(draws: Draws, noise, masks, steps, parts, wholes, with_logs):
     """Return means, variances and mean logarithms `(T, G, Q)` of the first `steps` of G groups of Q ratios."""
 
@@ -242,7 +265,7 @@ def _return_pass(draws: Draws, noise, masks, steps, parts, wholes, with_logs):
     return jax.lax.map(one, draws.per_time)
 
 
-@eqx.filter_jit
+@jax.jit
 def _transition_pass(draws: Draws, noise):
     def one(now):
         r = _posterior(draws, noise, now)
@@ -251,7 +274,7 @@ def _transition_pass(draws: Draws, noise):
     return jax.lax.map(one, draws.per_time)
 
 
-@eqx.filter_jit
+@jax.jit
 def _pair_pass(draws: Draws, noise):
     def one(now):
         # 2 min(p_k, p_j) / (p_k + p_j) = 2 / (1 + e^|l|), an even function of the log-ratio.
@@ -297,7 +320,7 @@ def overlap_estimates(draws: Draws, noise, a: SubsetWeights, b: SubsetWeights) -
     room = 1 if size < _COLUMNS else _room(steps, 22 * rows // _COLUMNS + 1)
     scaled = ((a > 0) / total_a, (b > 0) / total_b, (a + b) / 2)
     in_a, in_b, strata = (_groups(_pad(x, 0, rows), size, room) for x in scaled)
-    moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata)
+    moments = over_times(_overlap_pass, draws, noise, np.int32(steps), in_a, in_b, strata, filled=steps)
     mean, variance = (np.asarray(x, np.float64).reshape(len(x), -1)[:, :keep] for x in moments)
     return mean, np.sqrt(variance)
 
@@ -339,8 +362,8 @@ def return_estimates(
         for shift in (0, count)
     )
     flags = _pad(logged[pair], 0, size * room).reshape(room, size).any(1)
-    moments = over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags)
-    mean, variance, logs = (np.asarray(x, np.float64).reshape(len(x), -1)[:, : len(pair)] for x in moments)
+    moments = over_times(_return_pass, draws, noise, masks, np.int32(steps), parts, wholes, flags, filled=steps)
+    mean, variance, logs = (x.reshape(len(x), -1)[:, : len(pair)].astype(np.float64) for x in moments)
     weights, heads = sources[component, pair], np.flatnonzero(np.diff(pair, prepend=-1))
     answers = [np.add.reduceat(x, heads, axis=1) for x in (mean * weights, variance * weights**2, logs * weights)]
     found = [np.empty_like(x) for x in answers]

@@ -8,7 +8,15 @@ from .._types import Curves, PairCurves, PerTime, SubsetMasks, SubsetWeights
 from ..mixtures import Mixture, as_key
 from . import exact, line, stored
 from .estimate import CERTIFIED, CONFIDENCE_Z, ESTIMATED, EXACT, Estimate
-from .passes import Draws, draw_noise, overlap_estimates, pair_estimates, return_estimates, transition_estimates
+from .passes import (
+    Draws,
+    draw_noise,
+    evaluated,
+    overlap_estimates,
+    pair_estimates,
+    return_estimates,
+    transition_estimates,
+)
 from .table import PairTable
 
 EXACT_SECONDS = 0.5
@@ -30,6 +38,7 @@ class Survey:
         seed: seed of the draws.
         method: "auto" uses exact results where they exist; "estimated" and "certified" do not.
         exact_seconds: what an exact answer off a line may cost when `method` is "auto".
+        keep: whether log-ratios of the draws are kept while they are few, for answers of several kinds.
     """
 
     def __init__(
@@ -40,10 +49,11 @@ class Survey:
         seed: int = 0,
         method: str = "auto",
         exact_seconds: float = EXACT_SECONDS,
+        keep: bool = False,
     ):
         self.mixture, self.times, self.n, self.exact_seconds = mixture, times, n, exact_seconds
         self.key = as_key(seed)
-        self.method = method
+        self.method, self.keep = method, keep
         self.weights = np.asarray(mixture.weights)
 
     @functools.cached_property
@@ -62,14 +72,20 @@ class Survey:
         return PairTable.of(self.mixture, self.times)
 
     @functools.cached_property
+    def _prepared(self) -> tuple[Draws, tuple]:
+        draws = Draws.of(self.mixture, self.times, self.n, self.key)
+        noise = draw_noise(draws, self.key)
+        return evaluated(draws, noise) if self.keep else (draws, noise)
+
+    @property
     def draws(self) -> Draws:
         """The mixture prepared for passes."""
-        return Draws.of(self.mixture, self.times, self.n, self.key)
+        return self._prepared[0]
 
-    @functools.cached_property
+    @property
     def noise(self) -> tuple:
         """Common random numbers of all passes and times."""
-        return draw_noise(self.draws, self.key)
+        return self._prepared[1]
 
     @functools.cached_property
     def log_errors(self) -> PerTime:

@@ -110,14 +110,14 @@ class PairTable:
         """Return a lower bound of `O(P, Q)`: `min(a_i, b_j) O_ij` of pairs that are best at some time."""
         count, sets = a.shape
         found = np.zeros((len(self.times), sets))
+        least = np.minimum(a.T[:, :, None], b.T[:, None])
         every = np.arange(sets)
         for t in np.unique(np.linspace(0, len(self.times) - 1, _GLANCES).astype(int)):
             logs = self.log_low[t]
             most = logs.max(initial=-1e300, where=~np.eye(count, dtype=bool))
             overlaps = np.exp(np.minimum(logs - most, 0.0))  # scaled: all of them may underflow
-            reach = overlaps * np.minimum(a.T[:, :, None], b.T[:, None])
-            row, column = np.divmod(reach.reshape(sets, -1).argmax(1), count)
-            pair = np.minimum(a[row, every], b[column, every]) * np.exp(self.log_low[:, row, column])
+            row, column = np.divmod((overlaps * least).reshape(sets, -1).argmax(1), count)
+            pair = least[every, row, column] * np.exp(self.log_low[:, row, column])
             found = np.maximum(found, pair)
         return found
 

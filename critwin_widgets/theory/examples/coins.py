@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy import stats
 
 from ...engine._validation import check_count, check_eps, finite_array
 from ...engine.separation import EXACT
@@ -37,6 +36,8 @@ class BiasedCoins(Example):
         seen = self.length - hidden
         # The fair coin's half splits the two laws; a tie is as likely under both.
         half = np.floor(seen / 2)
+        from scipy import stats  # slow to load, and only this example needs it
+
         few_heads = stats.binom.cdf(half, seen, 0.5 + self.bias)
         many_heads = stats.binom.sf(half, seen, 0.5 - self.bias)
         return few_heads + many_heads
