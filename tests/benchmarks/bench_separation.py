@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
-
 import numpy as np
 
 from critwin_widgets.engine import GaussianMixture, overlap
 from tests.benchmarks.rows import Row
+from tests.benchmarks.timing import median
 
 _RTOL = 0.01
 
@@ -19,7 +16,7 @@ def run() -> list[Row]:
     means, variances = np.array([0.0, 1.0, 10.2, 11.7]), np.array([1.0, 0.6, 0.8, 1.3])
     deep = GaussianMixture(np.c_[means, np.zeros((4, 2))], np.c_[variances, np.ones((4, 2))], covariance_type="diag")
     value = float(overlap(deep, [0, 1], [2, 3], 0.1, rtol=_RTOL, budget=60.0))
-    rare = _median(lambda: overlap(deep, [0, 1], [2, 3], 0.1, rtol=_RTOL, budget=60.0, method="estimated"))
+    rare = median(lambda: overlap(deep, [0, 1], [2, 3], 0.1, rtol=_RTOL, budget=60.0, method="estimated"))
     # Draws of min(p, q) / ((p + q) / 2) vary by 1 / O relative to their mean.
     needed = (1.96 / _RTOL) ** 2 / value
     plain = _plain_seconds(deep, 1 << 18) * needed / (1 << 18)
@@ -29,8 +26,8 @@ def run() -> list[Row]:
         )
     ]
     flat = GaussianMixture(deep.means[:, :2], deep.covariances[:, :2], covariance_type="diag")
-    exact = _median(lambda: overlap(flat, [0, 1], [2, 3], 0.1, method="exact"))
-    grid = _median(lambda: _grid(flat, 1000))
+    exact = median(lambda: overlap(flat, [0, 1], [2, 3], 0.1, method="exact"))
+    grid = median(lambda: _grid(flat, 1000))
     rows.append(
         Row(
             "exact overlap on a plane, 1e-9",
@@ -50,7 +47,7 @@ def _plain_seconds(mixture: GaussianMixture, draws: int) -> float:
         x = noised.sample(0, draws)
         np.minimum(*(np.asarray(noised.log_prob(x, side)) for side in ([0, 1], [2, 3])))
 
-    return _median(once)
+    return median(once)
 
 
 def _grid(mixture: GaussianMixture, size: int) -> float:
@@ -59,13 +56,3 @@ def _grid(mixture: GaussianMixture, size: int) -> float:
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     p, q = (np.exp(np.asarray(noised.log_prob(points, side))) for side in ([0, 1], [2, 3]))
     return float(np.minimum(p, q).sum())
-
-
-def _median(call: Callable[[], object], repeats: int = 5) -> float:
-    call()
-    taken = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)

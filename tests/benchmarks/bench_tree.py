@@ -12,9 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from critwin_widgets.adapters import datasets
@@ -22,6 +19,7 @@ from critwin_widgets.engine import GaussianMixture
 from critwin_widgets.engine._compilation import count_compilations
 from critwin_widgets.theory import MixtureTree, mixture_tree
 from tests.benchmarks.rows import Row
+from tests.benchmarks.timing import dense_pass, median
 
 PROMISE_MS = 50.0
 KINDS = ("spherical", "diag", "tied", "full")
@@ -41,14 +39,14 @@ def run() -> list[Row]:
             found = [_both(lambda i=i, change=change: _tree(change(i))) for i in range(6, 27)]
         ms, spent = (1e3 * statistics.median(side) for side in zip(*found, strict=True))
         growth[name] = mixture.n_components, ms
-        floor = 1e3 * _dense(mixture, _tree(mixture))
+        floor = 1e3 * median(dense_pass(mixture, _tree(mixture)))
         rows.append(Row(f"tree after a change, {name}", ms, "ms", f"promise {PROMISE_MS:g} ms", ms / PROMISE_MS, 1.0))
         # What the wall clock cannot hide on a machine that does other things too: two cores have as much in 50 ms.
         label = f"promise {2 * PROMISE_MS:g} ms"
         rows.append(Row(f"its processor time, {name}", spent, "ms", label, spent / PROMISE_MS / 2, 1.0))
         rows.append(Row(f"the same, {name}", ms, "ms", f"a dense log_prob pass, {floor:.1f} ms", ms / floor))
         rows.append(Row(f"kernels compiled by 21 changes, {name}", compiled.count, "", "none", compiled.count, 0.0))
-    full = _timed(lambda: mixture_tree(cases[1][1], 0.1, seed=1), 3)
+    full = median(lambda: mixture_tree(cases[1][1], 0.1, seed=1), 3)
     quick = growth["digits, K = 30"][1]
     rows.append(Row("full tree, digits, K = 30", 1e3 * full, "ms", f"interactive, {quick:.0f} ms", 1e3 * full / quick))
     _plot(growth)
@@ -87,39 +85,11 @@ def _tree(mixture: GaussianMixture) -> MixtureTree:
     return mixture_tree(mixture, 0.1, budget="interactive")
 
 
-def _dense(mixture: GaussianMixture, tree: MixtureTree) -> float:
-    base = jnp.asarray(mixture.sample(0, tree.n * mixture.n_components))
-    noise = jax.random.normal(jax.random.key(1), base.shape)
-    times = jnp.asarray(tree.times)
-
-    @eqx.filter_jit
-    def every(mixture, base, noise, times):
-        def one(t):
-            points = jnp.exp(-t) * base + jnp.sqrt(-jnp.expm1(-2 * t)) * noise
-            return mixture.at(t).log_prob_components(points)
-
-        return jax.lax.map(one, times)
-
-    return _timed(lambda: every(mixture, base, noise, times).block_until_ready(), 7)
-
-
 def _both(call: Callable[[], object]) -> tuple[float, float]:
     """Return the seconds of a call by the clock on the wall and in all threads of this process."""
     start, before = time.perf_counter(), time.process_time()
     call()
     return time.perf_counter() - start, time.process_time() - before
-
-
-def _timed(call: Callable[[], object], repeats: int = 1) -> float:
-    """Return the median time of a call in seconds; of several, the first only warms up."""
-    if repeats > 1:
-        call()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def _plot(growth: dict[str, tuple[int, float]]) -> None:

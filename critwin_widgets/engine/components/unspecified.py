@@ -15,7 +15,7 @@ class Unspecified(Component):
     """Any density with this mean that is `alpha`-strongly log-concave; only certified brackets work.
 
     `overlap`, `start_time`, `end_time` and `critical_window` with `method="certified"` take a
-    `LogConcaveMixture` of these; what needs a density or a draw raises `NotImplementedError`.
+    `LogConcaveMixture` of these; what needs a density or a draw raises `ValueError`.
 
     Args:
         mean: `(d,)`, or a number in one dimension.
@@ -55,11 +55,11 @@ class Unspecified(Component):
         return 1.0 / self.alpha, 1.0 / self.alpha
 
     def log_prob(self, x, t: float = 0.0) -> jax.Array:
-        """Raise `NotImplementedError`."""
+        """Raise `ValueError`."""
         raise _missing("log_prob")
 
     def score(self, x, t: float = 0.0) -> jax.Array:
-        """Raise `NotImplementedError`."""
+        """Raise `ValueError`."""
         raise _missing("score")
 
     def log_prob_error(self, t: float = 0.0) -> float:
@@ -67,16 +67,16 @@ class Unspecified(Component):
         return float("inf")
 
     def sample(self, key, n: int) -> jax.Array:
-        """Raise `NotImplementedError`."""
+        """Raise `ValueError`."""
         raise _missing("sample")
 
     def denoise(self, key, y, t: float) -> jax.Array:
-        """Raise `NotImplementedError`."""
+        """Raise `ValueError`."""
         raise _missing("denoise")
 
 
-def _missing(what: str) -> NotImplementedError:
-    return NotImplementedError(
+def _missing(what: str) -> ValueError:
+    return ValueError(
         f"{what} needs a density, and this component is known by mean and concavity alone; "
         "use method='certified', or a Gaussian, Product or Potential"
     )

@@ -187,5 +187,5 @@ def test_a_component_without_a_density_says_so():
         lambda: component.sample(jax.random.key(0), 1),
         lambda: component.denoise(jax.random.key(0), [[0.0]], 0.1),
     ):
-        with pytest.raises(NotImplementedError, match="known by mean and concavity alone"):
+        with pytest.raises(ValueError, match="known by mean and concavity alone"):
             ask()
