@@ -117,3 +117,9 @@ def test_mathematics_loads_no_widget_machinery(layer: str) -> None:
 
 def test_adapters_load_no_outside_library_before_use() -> None:
     assert loaded_by("import critwin_widgets.adapters") & {"sklearn", "palmerpenguins", "pandas"} == set()
+
+
+def test_mathematics_waits_for_no_slow_part_of_scipy() -> None:
+    code = "import critwin_widgets.theory, sys; print([m for m in ('scipy.stats', 'scipy.optimize') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

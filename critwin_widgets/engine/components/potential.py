@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from .._precision import to_device, working_dtype
 from .._types import Array
@@ -159,7 +159,7 @@ class Potential(Component):
         """95 % radius of the error of `mean`, from the chains' effective sample size."""
         # The largest variance for all directions: the radius of a ball, not of an ellipsoid.
         scatter = self.variance_range[1] / min(self.diagnostics.effective_size, self.bank[..., 0].size)
-        return float(np.sqrt(chi2.ppf(0.95, self.dim) * scatter))
+        return float(np.sqrt(chdtri(self.dim, 0.05) * scatter))
 
     @property
     def covariance(self) -> np.ndarray:
