@@ -37,3 +37,16 @@ def mixed_mixture(dim: int = 2) -> LogConcaveMixture:
         labels=["edges", "bends", "bell", "other"],
         features={"round": ["no", "no", "yes", "no"]},
     )
+
+
+def plane_mixture(kind: str, count: int, seed: int = 0) -> GaussianMixture:
+    """Return a mixture in the plane, as one draws it by hand."""
+    rng = np.random.default_rng(seed)
+    turn = np.array([[1.0, 0.3], [0.3, 0.8]])
+    covariances = {
+        "spherical": rng.uniform(0.5, 2, count),
+        "diag": rng.uniform(0.5, 2, (count, 2)),
+        "tied": turn,
+        "full": turn + rng.uniform(0, 1, count)[:, None, None] * np.eye(2),
+    }[kind]
+    return GaussianMixture(rng.normal(size=(count, 2)) * 6, covariances, covariance_type=kind)

@@ -20,6 +20,7 @@ from critwin_widgets.engine._compilation import count_compilations
 from critwin_widgets.theory import MixtureTree, mixture_tree
 from tests.benchmarks.rows import Row
 from tests.benchmarks.timing import dense_pass, median
+from tests.mixtures import plane_mixture
 
 PROMISE_MS = 50.0
 KINDS = ("spherical", "diag", "tied", "full")
@@ -30,7 +31,7 @@ def run() -> list[Row]:
     """Trees of the digits and of mixtures in the plane, for K up to 32."""
     rows, growth = [], {}
     cases = [("digits, K = 10", datasets.digits().mixture()), ("digits, K = 30", datasets.digits(styles=3).mixture())]
-    cases += [(f"plane, {kind}, K = {count}", editor(kind, count)) for kind in KINDS for count in (8, 16, 32)]
+    cases += [(f"plane, {kind}, K = {count}", plane_mixture(kind, count)) for kind in KINDS for count in (8, 16, 32)]
     for name, mixture in cases:
         change = _changes(mixture)
         for warm in range(6):
@@ -51,19 +52,6 @@ def run() -> list[Row]:
     rows.append(Row("full tree, digits, K = 30", 1e3 * full, "ms", f"interactive, {quick:.0f} ms", 1e3 * full / quick))
     _plot(growth)
     return rows
-
-
-def editor(kind: str, count: int, seed: int = 0) -> GaussianMixture:
-    """A mixture in the plane, as one draws it by hand."""
-    rng = np.random.default_rng(seed)
-    turn = np.array([[1.0, 0.3], [0.3, 0.8]])
-    covariances = {
-        "spherical": rng.uniform(0.5, 2, count),
-        "diag": rng.uniform(0.5, 2, (count, 2)),
-        "tied": turn,
-        "full": turn + rng.uniform(0, 1, count)[:, None, None] * np.eye(2),
-    }[kind]
-    return GaussianMixture(rng.normal(size=(count, 2)) * 6, covariances, covariance_type=kind)
 
 
 def _changes(mixture: GaussianMixture) -> Callable[[int], GaussianMixture]:

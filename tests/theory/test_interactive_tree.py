@@ -14,22 +14,16 @@ from critwin_widgets.engine.separation.budget import bucket
 from critwin_widgets.theory import mixture_tree, times
 from critwin_widgets.theory._curves import crossings, falls, heights, least_level
 from critwin_widgets.theory._family import candidate_sets, linkage_nodes, merge_times
+from tests.mixtures import plane_mixture
 
 KINDS = ("spherical", "diag", "tied", "full")
 
 
 def editor(kind: str, count: int, seed: int = 0) -> GaussianMixture:
-    """A mixture in the plane, as one draws it by hand."""
-    rng = np.random.default_rng(seed)
-    turn = np.array([[1.0, 0.3], [0.3, 0.8]])
-    covariances = {
-        "spherical": rng.uniform(0.5, 2, count),
-        "diag": rng.uniform(0.5, 2, (count, 2)),
-        "tied": turn,
-        "full": turn + rng.uniform(0, 1, count)[:, None, None] * np.eye(2),
-    }[kind]
-    means = rng.normal(size=(count, 2)) * 6
-    return GaussianMixture(means, covariances, covariance_type=kind, features={"side": (means[:, 0] > 0).tolist()})
+    """A mixture as one draws it by hand, with a feature: on which side a component lies."""
+    drawn = plane_mixture(kind, count, seed)
+    sides = (np.asarray(drawn.means)[:, 0] > 0).tolist()
+    return GaussianMixture(drawn.means, drawn.covariances, covariance_type=kind, features={"side": sides})
 
 
 def moved(mixture: GaussianMixture, step: float) -> GaussianMixture:

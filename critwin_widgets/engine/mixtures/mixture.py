@@ -52,6 +52,11 @@ class Mixture(eqx.Module):
         """The smallest and largest variance of any component in any direction."""
 
     @property
+    def log_prob_error(self) -> float:
+        """How far a log-density may be off at points that the mixture draws; 0 for closed forms."""
+        return 0.0
+
+    @property
     def n_components(self) -> int:
         """Number of components `K`."""
         return len(self.labels)

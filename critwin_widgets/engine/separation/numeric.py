@@ -72,9 +72,9 @@ def returns(
 
 
 def log_prob_error(mixture: Mixture) -> float:
-    """Return the error that a mixture states for its log-densities in float64; 0 for closed forms."""
+    """Return the error that a mixture states for its log-densities in float64."""
     with jax.enable_x64(True):
-        return float(getattr(mixture, "log_prob_error", 0.0))
+        return float(mixture.log_prob_error)
 
 
 def log_densities(mixture: Mixture, points: np.ndarray) -> np.ndarray:
