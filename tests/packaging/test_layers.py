@@ -20,9 +20,10 @@ ALLOWED = {
     "engine": {"base"},
     "theory": {"base", "engine"},
     "adapters": {"base", "engine"},
+    "studies": {"base", "engine", "theory", "adapters"},
     "pictures": {"base", "engine", "theory"},
-    "widgets": {"base", "engine", "theory", "adapters", "pictures"},
-    "pages": {"base", "engine", "theory", "adapters", "pictures", "widgets"},
+    "widgets": {"base", "engine", "theory", "adapters", "studies", "pictures"},
+    "pages": {"base", "engine", "theory", "adapters", "studies", "pictures", "widgets"},
 }
 PAGES = {"html", "_live", "_page", "__main__", "notebook_to_html", "to_html"}
 # These hand out names lazily, so that their own import loads no layer.
