@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import critwin_widgets as cw
-from critwin_widgets.adapters.digits_model.images import split_digits
-from critwin_widgets.adapters.digits_model.network import SPREAD, from_arrays, to_arrays
-from critwin_widgets.adapters.digits_model.train import train
+from critwin_widgets.adapters.trained_digits.images import split_digits
+from critwin_widgets.adapters.trained_digits.network import SPREAD, from_arrays, to_arrays
+from critwin_widgets.adapters.trained_digits.train import train
 from critwin_widgets.engine.processes.clock import to_sigma
 
 
@@ -77,13 +77,12 @@ def test_all_noise_leaves_nothing(model, classify):
 
 
 def test_the_guess_beats_the_best_linear_guess(model):
-    # Wiener's filter of the training images, at the noise where digits are decided.
-    split, level = split_digits(), 0.8
+    # Wiener's filter of the training images, where strokes are drawn.
+    split, level = split_digits(), 0.5
     sigma = float(to_sigma(level))
-    mean, covariance = split.members.mean(0), np.cov(split.members.T)
+    covariance = np.cov(split.members.T)
     error = np.trace(covariance - covariance @ np.linalg.solve(covariance + sigma**2 * np.eye(64), covariance)) / 64
     assert model.denoising_loss(split.non_members, level, 0).mean() < 0.9 * error
-    assert mean.shape == (64,)
 
 
 def test_a_row_depends_on_its_own_seed_alone(model):
@@ -99,10 +98,9 @@ def test_a_row_depends_on_its_own_seed_alone(model):
 def test_two_legs_of_the_probability_flow_are_one(model):
     flow = cw.digits_model(sampler="ode")
     y = flow.noise(flow.non_members[:16], 1.5, 0)
-    level = float(np.arcsinh(np.sinh(0.5)))
-    half = flow.denoise(y, 1.5, 0, to=level)
+    half = flow.denoise(y, 1.5, 0, to=0.5)
     # Steps fall elsewhere, so the two agree to the order of the method only.
-    gap = flow.denoise(half, level, 0) - flow.denoise(y, 1.5, 0)
+    gap = flow.denoise(half, 0.5, 0) - flow.denoise(y, 1.5, 0)
     assert np.sqrt((gap**2).mean()) < 0.05 * SPREAD
     np.testing.assert_array_equal(*np.split(flow.denoise(y[:1], 1.5, 3, n=2), 2))
 
@@ -113,9 +111,9 @@ def test_images_that_were_trained_on_are_guessed_no_worse(model):
     assert losses[0].mean() < losses[1].mean() + 3 * error
 
 
-def test_training_is_repeatable_and_learns():
+def test_training_is_repeatable():
     split, lines = split_digits(), []
-    first, second = (train(split, 20, seed=3, report=lines.append) for _ in range(2))
+    first, second = (train(split, 2, seed=3, report=lines.append) for _ in range(2))
     for name, value in to_arrays(first).items():
         np.testing.assert_array_equal(value, to_arrays(second)[name])
     assert "held-out" in lines[0]

@@ -16,8 +16,7 @@ from ...engine.processes.clock import from_sigma, to_sigma
 from ...engine.processes.diffusion import check_stop
 from .._optional import require
 from .images import split_digits
-from .network import PIXELS, Denoiser, from_arrays
-from .train import WEIGHTS
+from .network import PIXELS, WEIGHTS, Denoiser, from_arrays
 
 SAMPLERS = STOCHASTIC, ODE = ("stochastic", "ode")
 
@@ -76,7 +75,7 @@ class DigitsModel(Process):
         """
         images, time = _images(x, "x"), self.index.check(level)
         z = normals(row_seeds(key, len(images)), NOISE, PIXELS)
-        return signal(time) * images + math.sqrt(noise_variance(time)) * z
+        return np.asarray(signal(time) * images + math.sqrt(noise_variance(time)) * z)
 
     def denoise(self, y: Any, level: float, key: Any, n: int = 1, to: float | None = None) -> np.ndarray:
         """Return `n` images the network makes of each noised one, `(B * n, 64)`.
@@ -106,7 +105,7 @@ class DigitsModel(Process):
             scaled = jnp.asarray(rows[padded] / signal(time), jnp.float32)
             clean = _descend(self.network, scaled, jax_keys(seeds[padded], POINT), sigmas, self.sampler == ODE)
             found[part] = np.asarray(clean, np.float64)[: len(part)]
-        return signal(stop) * found
+        return np.asarray(signal(stop) * found)
 
     def denoising_loss(self, x: Any, level: float, key: Any, n: int = 8) -> np.ndarray:
         """Return the mean squared error of the network's guess of each image from its noised self, `(B,)`.
@@ -183,8 +182,8 @@ class DigitsModel(Process):
 def digits_model(*, sampler: str = STOCHASTIC, steps: int = 64) -> DigitsModel:
     """Return the small diffusion model of handwritten digits that comes with this package.
 
-    A residual network of half a million weights, trained on 1,437 of scikit-learn's 1,797 digits by
-    `python -m critwin_widgets.adapters.digits_model.train`; the other 360 were never seen.
+    A residual network of 950,000 weights, trained on 1,437 of scikit-learn's 1,797 digits by
+    `python -m critwin_widgets.adapters.trained_digits.train`; the other 360 were never seen.
 
     Args:
         sampler: "stochastic" (reverse process) or "ode" (probability flow).
@@ -202,6 +201,9 @@ def _images(images: Any, name: str) -> np.ndarray:
     found = np.asarray(check_points(images, PIXELS, name), np.float64)
     if found.ndim != 2:
         raise ValueError(f"{name} must have shape (B, {PIXELS}), not {found.shape}")
+    if not np.isfinite(found).all():
+        row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+        raise ValueError(f"{name} must be finite, but row {row} holds {found[row][~np.isfinite(found[row])][0]}")
     return found
 
 

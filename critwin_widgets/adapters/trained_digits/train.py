@@ -1,9 +1,10 @@
-"""Training of the digits model: `python -m critwin_widgets.adapters.digits_model.train`.
+"""Training of the digits model: `python -m critwin_widgets.adapters.trained_digits.train`.
 
 Writes `weights.safetensors` beside this file. The same seed on the same machine gives the same file.
 """
 
 import argparse
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +15,10 @@ import numpy as np
 
 from .._optional import require
 from .images import Split, split_digits
-from .network import SPREAD, Denoiser, dropout_masks, to_arrays
-
-WEIGHTS = Path(__file__).with_name("weights.safetensors")
+from .network import SPREAD, WEIGHTS, Denoiser, dropout_masks, to_arrays
 
 _BATCH = 128
-_DROPOUT = 0.2
+_DROPOUT = 0.1
 _RATE = 2e-3
 _DECAY = 0.02
 _MEMORY = 0.999
@@ -51,39 +50,43 @@ def train(split: Split, steps: int, seed: int = 0, report=print) -> Denoiser:
         seed: of the weights, the order of images and the noise.
         report: called with a line of text now and then.
     """
+    start, many = _stepping(steps)
+    first, key = jax.random.split(jax.random.key(seed))
+    state = start(Denoiser(first))
+    images = jnp.asarray(split.members, jnp.float32)
+    rounds = max(1, steps // 500)
+    for number, keys in enumerate(np.array_split(jax.random.split(key, steps), rounds)):
+        state, values = many(state, images, keys)
+        held = [evaluate(state.kept, images) for images in (split.members, split.non_members)]
+        report(f"step {(number + 1) * steps // rounds}: loss {float(values.mean()):.4f}, "
+               f"after averaging {held[0]:.4f} on members, {held[1]:.4f} on held-out images")  # fmt: skip
+    return state.kept
+
+
+@functools.cache
+def _stepping(steps: int):
+    """Return what starts a training of so many steps, and the compiled function that takes some of them."""
     optax = require("optax", "Training the digits model", "train")
     schedule = optax.warmup_cosine_decay_schedule(0.0, _RATE, max(1, steps // 20), steps)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=_DECAY))
-    first, key = jax.random.split(jax.random.key(seed))
-    model = Denoiser(first)
-    state = State(model, model, optimiser.init(eqx.filter(model, eqx.is_array)))
-    images = jnp.asarray(split.members, jnp.float32)
 
-    def step(state: State, key: jax.Array):
+    def start(model: Denoiser) -> State:
+        return State(model, model, optimiser.init(eqx.filter(model, eqx.is_array)))
+
+    def step(images, state: State, key: jax.Array):
         batch_key, level_key, noise_key, drop_key = jax.random.split(key, 4)
         x = images[jax.random.randint(batch_key, (_BATCH,), 0, len(images))]
         sigma = jnp.exp(_LOG_SIGMA[0] + _LOG_SIGMA[1] * jax.random.normal(level_key, (_BATCH,)))
         noise = jax.random.normal(noise_key, x.shape)
-        keep = jax.vmap(lambda one: dropout_masks(one, _DROPOUT))(jax.random.split(drop_key, _BATCH))
-        value, slope = eqx.filter_value_and_grad(lambda m: jnp.mean(jax.vmap(m_loss(m))(x, sigma, noise, keep)))(
-            state.model
-        )
+        keep = dropout_masks(drop_key, _BATCH, _DROPOUT)
+        losses = jax.vmap(loss, in_axes=(None, 0, 0, 0, 0))
+        value, slope = eqx.filter_value_and_grad(lambda m: jnp.mean(losses(m, x, sigma, noise, keep)))(state.model)
         change, moments = optimiser.update(slope, state.moments, eqx.filter(state.model, eqx.is_array))
         model = eqx.apply_updates(state.model, change)
         kept = jax.tree_util.tree_map(lambda old, new: _MEMORY * old + (1 - _MEMORY) * new, state.kept, model)
         return State(model, kept, moments), value
 
-    def m_loss(model):
-        return lambda *arguments: loss(model, *arguments)
-
-    many = jax.jit(lambda state, keys: jax.lax.scan(step, state, keys))
-    rounds = max(1, steps // 500)
-    for number, keys in enumerate(np.array_split(jax.random.split(key, steps), rounds)):
-        state, values = many(state, keys)
-        held = [evaluate(state.kept, images) for images in (split.members, split.non_members)]
-        report(f"step {(number + 1) * steps // rounds}: loss {float(values.mean()):.4f}, "
-               f"after averaging {held[0]:.4f} on members, {held[1]:.4f} on held-out images")  # fmt: skip
-    return state.kept
+    return start, jax.jit(lambda state, images, keys: jax.lax.scan(functools.partial(step, images), state, keys))
 
 
 def evaluate(model: Denoiser, images: np.ndarray, sigma: float | None = None, draws: int = 4, seed: int = 1) -> float:

@@ -1,5 +1,7 @@
 """The denoiser: a residual network on 64 pixels, told the noise level in every block."""
 
+from pathlib import Path
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 PIXELS = 64
+WEIGHTS = Path(__file__).with_name("weights.safetensors")
 SPREAD = 0.75
 """Standard deviation of the pixels in [-1, 1], `sigma_data` of the preconditioning."""
 
@@ -66,9 +69,9 @@ class Denoiser(eqx.Module):
         return (SPREAD * total) ** 2 * x + sigma * SPREAD * total * change
 
 
-def dropout_masks(key: jax.Array, rate: float) -> jax.Array:
-    """Return one dropout mask per block, `(blocks, width)`, scaled to keep the mean."""
-    return jax.random.bernoulli(key, 1 - rate, (_BLOCKS, _WIDTH)) / (1 - rate)
+def dropout_masks(key: jax.Array, rows: int, rate: float) -> jax.Array:
+    """Return one dropout mask for each row and block, `(rows, blocks, width)`, scaled to keep the mean."""
+    return jax.random.bernoulli(key, 1 - rate, (rows, _BLOCKS, _WIDTH)) / (1 - rate)
 
 
 def to_arrays(model: Denoiser) -> dict[str, np.ndarray]:
