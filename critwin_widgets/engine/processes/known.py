@@ -9,6 +9,9 @@ from .._types import Subset
 from ..mixtures._subsets import resolve
 from .process import Process
 
+_OU = "t"
+"""Symbol of the clock that mixtures on `R^d` are asked about directly."""
+
 
 class MixtureProcess(Process):
     """A process on a mixture of `K` known components.
@@ -23,6 +26,11 @@ class MixtureProcess(Process):
     def components(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Labels of the components."""
         return self.mixture.labels
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the components, by the name that mixtures have for them."""
+        return self.components
 
     @property
     def features(self) -> dict[str, tuple[str, ...]]:
@@ -70,3 +78,13 @@ class MixtureProcess(Process):
             key: an integer seed, or one for each row `(B,)`.
             n: draws for each row.
         """
+
+
+def on_own_clock(model: Any) -> Any:
+    """Return a process that has to be asked by its own levels; `None` for mixtures and for OU time."""
+    return model if isinstance(model, MixtureProcess) and model.index.symbol != _OU else None
+
+
+def mixture_of(model: Any) -> Any:
+    """Return the mixture of a process on it, and a mixture as it is."""
+    return model.mixture if isinstance(model, MixtureProcess) else model

@@ -35,6 +35,9 @@ class Masking(MixtureProcess):
         self.mixture = mixture
         # A symbol more, for the mask, which every component shows alike.
         self._logs = np.concatenate([mixture.log_probabilities, np.zeros((*mixture.probabilities.shape[:2], 1))], 2)
+        # Filled by `separation`, which asks the same of a process many times.
+        self.known_atoms: dict = {}
+        self.known_parts: dict = {}
 
     @property
     def mask(self) -> int:
