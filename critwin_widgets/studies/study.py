@@ -20,6 +20,7 @@ from ._runner import Settings, blocks_of, execute, plan
 from ._table import DONE, FAILED, Table, dataset
 from ._values import Vocabulary
 from ._watch import Observers, progress_bar, uninterrupted
+from .curves import decision_curves
 from .decisions import decisions
 from .refine import grid_of
 from .retention import retention
@@ -319,6 +320,10 @@ class ForwardReverseStudy:
     def decisions(self, feature=None, by=None, bootstrap: int = 200, confidence: float = 0.95, seed: int = 0):
         """Return when each feature is decided, with bootstrap intervals; see `studies.decisions`."""
         return decisions(self.results, feature, by, bootstrap, confidence, seed)
+
+    def decision_curves(self, feature=None, bootstrap: int = 200, seed: int = 0) -> xr.Dataset:
+        """Return what was measured in the layout of `critwin_widgets.decision_curves`; see `studies.curves`."""
+        return decision_curves(self.results, feature, bootstrap, seed)
 
     def fairness(self, *args, **kwargs):
         """Return when an attribute is decided in each group; see `studies.fairness`."""

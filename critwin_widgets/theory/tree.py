@@ -18,6 +18,7 @@ from ..engine.separation.many import serves
 from . import _records
 from ._family import candidate_sets, children_of, fold, laminar, parents_of, preorder
 from ._large import DRAWS, LARGE, large_tree
+from ._measured_rows import beside
 from ._measures import EPS_GRID, Returns, eps_stars, masks_of, pairs_to_measure, separation, tree_curves
 from .features import choose_features, curves_from, feature_groups
 from .times import GRID_SIZE, time_grid
@@ -113,7 +114,10 @@ class MixtureTree:
     @property
     def t_max(self) -> float:
         """OU time above which less than 1 % of anything is decided: where a picture may begin."""
-        decided = np.concatenate([self.curves["decided"].values, self.features["decided"].values])
+        features = self.features
+        if "measured" in features.coords:  # noise of a measurement must not stretch the axis
+            features = features.isel(feature=~features["measured"].values)
+        decided = np.concatenate([self.curves["decided"].values, features["decided"].values])
         decided = np.nanmax(np.where(np.isfinite(decided), decided, 0.0), axis=0, initial=0.0)
         active = np.flatnonzero(decided > 0.01)
         # A feature with one value is decided at all times and must not stretch the axis.
@@ -121,6 +125,23 @@ class MixtureTree:
             splits = np.nan_to_num(self.curves["decided"].values, nan=0.0).max(axis=0, initial=0.0)
             active = np.flatnonzero(splits > 0.01)
         return float(self.times[min(active[-1] + 1, len(self.times) - 1)]) if len(active) else float(self.times[-1])
+
+    def with_measured(self, curves: xr.Dataset, name: str = "measured") -> "MixtureTree":
+        """Return the tree with decision curves that were measured on a model beside its own.
+
+        They join `features`, and so the panel under the river, as "feature, name". Between levels
+        that were measured they run straight; above the highest the last value stands.
+
+        Args:
+            curves: `study.decision_curves()` of a `ForwardReverseStudy`, or any dataset laid out as
+                `decision_curves` returns it, at its own OU times.
+            name: of the model.
+
+        Raises:
+            TypeError: `curves` is no dataset.
+            ValueError: it lacks what `decision_curves` returns, or the names are taken.
+        """
+        return dataclasses.replace(self, features=beside(self.features, curves, name))
 
     @property
     def t_min(self) -> float:
