@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
+    from critwin_widgets.studies import ForwardReverseStudy as ForwardReverseStudy
     from critwin_widgets.theory import CriticalWindow as CriticalWindow
     from critwin_widgets.theory import MixtureTree as MixtureTree
     from critwin_widgets.theory import Time as Time
@@ -94,6 +95,7 @@ _HOMES = {
         "notebook_to_html",
         "to_html",
     ),
+    "studies": ("ForwardReverseStudy",),
     "theory": (
         "CriticalWindow",
         "MixtureTree",
@@ -135,6 +137,7 @@ __all__ = [
     "Estimate",
     "Explorer",
     "ForwardReverse",
+    "ForwardReverseStudy",
     "GaussianMixture",
     "HierarchyTree",
     "LogConcaveMixture",
