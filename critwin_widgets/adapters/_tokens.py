@@ -1,5 +1,6 @@
 """What processes on text share: a model by its name, scores made narrower, tokens drawn from seeds."""
 
+import hashlib
 import inspect
 import math
 from collections.abc import Callable
@@ -64,6 +65,11 @@ class Warp:
             library = require("transformers", "top_k or top_p", EXTRA)
             self._steps += [] if top_k is None else [library.TopKLogitsWarper(top_k)]
             self._steps += [] if top_p is None or top_p == 1 else [library.TopPLogitsWarper(float(top_p))]
+
+    @property
+    def settings(self) -> tuple[float, int | None, float | None]:
+        """Temperature, `top_k` and `top_p`."""
+        return self.temperature, self.top_k, self.top_p
 
     def __call__(self, scores: Any) -> Any:
         """Return new scores `(B, V)` in float32 at least."""
@@ -136,6 +142,25 @@ def _named(family: Any, argument: str, name: str, **options: Any) -> Any:
             "cache of this machine, and the hub has none of that name or cannot be reached. Give the path of such a "
             "folder, or the object itself."
         ) from error
+
+
+def hashed(*parts: bytes) -> str:
+    """Return a short hash of some bytes."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()[:16]
+
+
+def weights_hash(model: Any) -> str:
+    """Return a short hash of a model: its kind, and of each tensor the name, the shape and numbers throughout it."""
+    parts = [type(model).__name__.encode()]
+    for name, tensor in model.state_dict().items():
+        flat = tensor.detach().reshape(-1)
+        # Up to 256 of them: gigabytes need not be read, and training moves them all.
+        some = flat[:: max(1, flat.numel() // 256)].cpu().double().numpy()
+        parts.append(f"{name}{tuple(tensor.shape)}".encode() + some.tobytes())
+    return hashed(*parts)
 
 
 def as_rows(x: Any) -> np.ndarray:

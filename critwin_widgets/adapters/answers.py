@@ -14,7 +14,7 @@ class AnswerClassifier:
     function of their text, such as the last number in it, gives the same value.
 
     Attributes:
-        features: values of each feature, where they are known beforehand.
+        features: values of each feature, when `answers` are given; else `None`, and values are collected.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class AnswerClassifier:
         self.function, self.process, self.feature, self.missing = function, process, feature, missing
         self.answers = None if answers is None else tuple(answers)
         self.same, self.correct = same, None if correct is None else tuple(correct)
-        self.features: dict[str, tuple[str, ...]] = {}
+        self.features: dict[str, tuple[str, ...]] | None = None
         if self.answers is not None:
-            self.features[feature] = (*dict.fromkeys(map(str, self.answers)), missing)
-        if self.correct is not None:
-            self.features["correct"] = ("False", "True")
+            self.features = {feature: tuple(dict.fromkeys([*map(str, self.answers), missing]))}
+            if self.correct is not None:
+                self.features["correct"] = ("False", "True")
 
     def __call__(self, samples: Any) -> dict[str, np.ndarray]:
         """Return the values of each feature, strings `(B,)`.
@@ -80,6 +80,12 @@ class AnswerClassifier:
             right = [self._equal(answer, true) for answer, true in zip(found, known, strict=True)]
             values["correct"] = np.array([str(one) for one in right])
         return values
+
+    @property
+    def fingerprint(self) -> str:
+        """The classifier in one line: what tells two studies apart. A function goes by its name."""
+        names = [None if one is None else _name(one) for one in (self.function, self.same)]
+        return f"AnswerClassifier({names}, {self.feature!r}, {self.answers}, {self.correct}, {self.missing!r})"
 
     def _texts(self, samples: Any) -> list[str]:
         if _are_texts(samples):
@@ -106,6 +112,11 @@ class AnswerClassifier:
         if _is_missing(answer):
             return False
         return bool(answer == known if self.same is None else self.same(answer, known))
+
+
+def _name(function: Any) -> str:
+    kind = function if hasattr(function, "__qualname__") else type(function)
+    return f"{getattr(kind, '__module__', '')}.{kind.__qualname__}"
 
 
 def _are_texts(samples: Any) -> bool:

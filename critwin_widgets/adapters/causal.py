@@ -10,7 +10,7 @@ from ..engine._validation import check_choice, check_count
 from ..engine.processes import IndexSet, Process, fold_seeds, repeat_seeds, row_seeds
 from ._continue import PAD, continued
 from ._prompts import prompt_ids
-from ._tokens import Warp, as_rows, load
+from ._tokens import Warp, as_rows, hashed, load, weights_hash
 
 HIDDEN = -2
 """Stands in a row for a token that is not known yet."""
@@ -169,18 +169,18 @@ class CausalTruncation(Process):
         seeds = row_seeds(key, check_count("n", n))
         return self._blank(fold_seeds(seeds, _PROMPT_OF_PRIOR) % len(self.prompts))
 
-    def sample(self, key: Any, n: int = 1) -> np.ndarray:
-        """Return `n` generations to each prompt, ordered by prompt: sources for a study.
+    def sample(self, key: Any, n: int) -> np.ndarray:
+        """Return `n` generations, the prompts taking turns: sources for a study.
 
         Args:
-            key: an integer seed, or one for each row `(prompts * n,)`.
-            n: generations to each prompt.
+            key: an integer seed, or one for each row `(n,)`.
+            n: generations.
 
         Raises:
             TypeError: `key` is no seed.
             ValueError: `n` is no count.
         """
-        rows = self._blank(np.repeat(np.arange(len(self.prompts)), check_count("n", n)))
+        rows = self._blank(np.arange(check_count("n", n)) % len(self.prompts))
         return self.denoise(rows, self.index.noise, key)
 
     def encode(self, texts: Sequence[Any], prompts: Any = None, *, ended: bool = True) -> np.ndarray:
@@ -226,6 +226,13 @@ class CausalTruncation(Process):
     def kept_text(self, x: Any, level: float) -> list[str]:
         """Return the text that a level leaves of each row; arguments and errors as for `noise` and `decode`."""
         return self.decode(self._truncated(self._rows(x), self.index.check(level)))
+
+    @property
+    def fingerprint(self) -> str:
+        """The process in one line, with hashes of the model and the prompts: what tells two studies apart."""
+        settings = (self.max_new_tokens, self.unit, *self.warp.settings, sorted(self.ends))
+        prompts = hashed(*(prompt.tobytes() + b"|" for prompt in self.prompts))
+        return f"CausalTruncation(model {weights_hash(self.model)}, prompts {prompts}, {settings})"
 
     def __repr__(self) -> str:
         name = type(self.model).__name__

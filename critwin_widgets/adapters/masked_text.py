@@ -7,7 +7,7 @@ import numpy as np
 
 from ..engine._validation import check_choice, check_count
 from ..engine.processes import IndexSet, Process, repeat_seeds, row_seeds
-from ._tokens import Warp, accepted, as_rows, device_of, draw, load, uniforms
+from ._tokens import Warp, accepted, as_rows, device_of, draw, load, uniforms, weights_hash
 
 # Added to a place, so that what decides whether it is masked, when it is revealed and as what have nothing in common.
 _TURNS, _DRAWS = 1 << 32, 2 << 32
@@ -182,6 +182,12 @@ class MaskedTextProcess(Process):
         if self.tokenizer is None:
             raise ValueError("decode needs a tokenizer: pass one to MaskedTextProcess")
         return [self.tokenizer.decode(row.tolist(), skip_special_tokens=True) for row in self._rows(x)]
+
+    @property
+    def fingerprint(self) -> str:
+        """The process in one line, with a hash of the model: what tells two studies apart."""
+        settings = (self.length, self.order, self.steps, *self.warp.settings, self.mask_token_id, sorted(self.special))
+        return f"MaskedTextProcess(model {weights_hash(self.model)}, {settings})"
 
     def __repr__(self) -> str:
         how = "one token at a time" if self.steps is None else f"{self.steps} steps"

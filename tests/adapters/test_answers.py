@@ -34,7 +34,7 @@ def test_a_function_of_the_text():
     found = AnswerClassifier(number)(["so 7", "none", "3 and 4"])
     assert list(found) == ["answer"]
     np.testing.assert_array_equal(found["answer"], ["7", "no answer", "4"])
-    assert AnswerClassifier(number).features == {}
+    assert AnswerClassifier(number).features is None
     nan = AnswerClassifier(lambda text: float("nan"), feature="x", missing="-")(["a"])
     np.testing.assert_array_equal(nan["x"], ["-"])
 
@@ -54,8 +54,23 @@ def test_known_answers_and_when_two_are_the_same():
 
 def test_right_answers():
     classifier = AnswerClassifier(number, Rows(), correct=[7, 0.5], same=close)
-    assert classifier.features == {"correct": ("False", "True")}
+    assert classifier.features is None
     np.testing.assert_array_equal(classifier(ROWS)["correct"], ["True", "True", "True", "False", "True"])
+
+
+def test_other_arguments_make_another_fingerprint():
+    made = [
+        AnswerClassifier(*arguments, **options).fingerprint
+        for arguments, options in (
+            ((number,), {}),
+            ((str.strip,), {}),
+            ((number,), {"answers": [1]}),
+            ((number,), {"answers": [1], "same": close}),
+            ((number, Rows()), {"correct": [1, 2]}),
+        )
+    ]
+    assert len(set(made)) == 5
+    assert AnswerClassifier(number).fingerprint == made[0]
 
 
 @pytest.mark.parametrize(

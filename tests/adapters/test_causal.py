@@ -172,7 +172,7 @@ def test_how_rows_are_batched_changes_nothing(family, llama):
     def process(size):
         return CausalTruncation(model, prompts=prompts, max_new_tokens=8, eos_token_id=1, batch_size=size)
 
-    sources = process(5).sample(1, n=4)
+    sources = process(5).sample(1, n=12)
     assert len({row.tobytes() for row in sources}) > 6
     levels = [0.3, 0.8]
     seeds = np.arange(100, 112)
@@ -250,7 +250,7 @@ def test_prompts_of_the_prior_and_of_sources(chain):
     np.testing.assert_array_equal(start[:5], process.prior(4, 5))
     assert (start[:, 1:] == -2).all()
     assert stats.chisquare(np.bincount(start[:, 0], minlength=3)).pvalue > 1e-3
-    np.testing.assert_array_equal(process.sample(0, n=2)[:, 0], [0, 0, 1, 1, 2, 2])
+    np.testing.assert_array_equal(process.sample(0, n=5)[:, 0], [0, 1, 2, 0, 1])
     with pytest.raises(ValueError, match="there are 3 prompts: say which"):
         process.encode(["a"])
 
@@ -258,6 +258,11 @@ def test_prompts_of_the_prior_and_of_sources(chain):
 def test_it_goes_to_another_process_and_back(chain):
     copy = pickle.loads(pickle.dumps(chain))
     np.testing.assert_array_equal(copy.sample(8, n=5), chain.sample(8, n=5))
+    assert copy.fingerprint == chain.fingerprint
+    other = CausalTruncation(markov_gpt2(CHAIN * 0.9 + 0.025), LETTERS, prompts=">", max_new_tokens=6)
+    hotter = CausalTruncation(chain.model, LETTERS, prompts=">", max_new_tokens=6, temperature=1.5)
+    asked = CausalTruncation(chain.model, LETTERS, prompts=">a", max_new_tokens=6)
+    assert len({process.fingerprint for process in (chain, other, hotter, asked)}) == 4
     assert repr(copy) == "CausalTruncation(GPT2LMHeadModel, 1 prompts, up to 6 tokens, fraction)"
 
 
@@ -331,4 +336,4 @@ def test_scores_that_are_no_numbers_are_told(chain):
     with torch.no_grad():
         model.lm_head.weight.fill_(float("nan"))
     with pytest.raises(ValueError, match="scores of the next token are not numbers"):
-        CausalTruncation(model, prompts=[0], max_new_tokens=2).sample(0)
+        CausalTruncation(model, prompts=[0], max_new_tokens=2).sample(0, 1)
