@@ -8,6 +8,7 @@ from ._svg import clean, tag, text_width
 from ._theme import Theme
 
 SIZE, LINE = 12.0, 16.0
+SPACE = 4.2
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,14 @@ def _shortened(words: list[Word], room: int, marked: bool) -> list[Word]:
 def wrapped(words: list[Word], width: float) -> list[list[Word]]:
     """Words in lines; one wider than a line is broken."""
     lines: list[list[Word]] = [[]]
-    used = 0.0
+    used, named = 0.0, set()
     for word in words:
         for i, part in enumerate(_broken(word.text, width)):
             spaced = word.spaced and i == 0
-            wide = text_width(part, SIZE) * (1.08 if word.piece else 1.0) + (4.0 if spaced else 0.0)
+            wide = room_of(part, bool(word.piece)) + (SPACE if spaced else 0.0)
+            if word.piece and word.piece not in named:
+                named.add(word.piece)
+                wide += SIZE + 5.0  # its number
             if lines[-1] and (used + wide > width) and (spaced or i > 0 or len(lines[-1]) > 3):
                 lines.append([])
                 used = 0.0
@@ -85,11 +89,17 @@ def wrapped(words: list[Word], width: float) -> list[list[Word]]:
     return lines if lines[0] else []
 
 
+def room_of(text: str, bold: bool) -> float:
+    """A generous width of a word in pixels: capitals and bold type take more."""
+    capitals = sum(letter.isupper() or letter in "mwMW@%" for letter in text)
+    return (text_width(text, SIZE) + 0.2 * SIZE * capitals) * (1.1 if bold else 1.0)
+
+
 def _broken(text: str, width: float) -> list[str]:
     parts, start = [], 0
     while start < len(text):
         end = start + 1
-        while end < len(text) and text_width(text[start : end + 1], SIZE) * 1.08 <= width:
+        while end < len(text) and room_of(text[start : end + 1], True) <= width - SIZE - 5.0:
             end += 1
         parts.append(text[start:end])
         start = end

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -116,15 +117,17 @@ def answer_curves(
     results = study.results
     name = str(results["feature"].values[0]) if feature is None else feature
     curves = study.retention(name, by="source", interval=interval).sel(feature=name)
-    process = getattr(study, "process", None)
-    if texts is None and hasattr(process, "kept_text") and getattr(process, "tokenizer", None) is not None:
-        sources = study.sources
-
-        def texts(level: float) -> Sequence[str]:
-            return process.kept_text(sources, level)
-
-    data = answer_data(curves, results, feature=name, jump=jump, titles=titles, texts=texts)
+    kept = _texts_of(study) if texts is None else texts
+    data = answer_data(curves, results, feature=name, jump=jump, titles=titles, texts=kept)
     return AnswerCurves(data, title, theme, most)
+
+
+def _texts_of(study: Any) -> Callable[[float], Sequence[str]] | None:
+    """What each level leaves of the sources' texts, where the process knows."""
+    process: Any = getattr(study, "process", None)
+    if not hasattr(process, "kept_text") or getattr(process, "tokenizer", None) is None:
+        return None
+    return partial(process.kept_text, study.sources)
 
 
 def _address(svg: str) -> str:

@@ -9,8 +9,7 @@ import pytest
 import xarray as xr
 
 import critwin_widgets as cw
-from critwin_widgets.export._marked_text import Word, fitted, words_of, wrapped
-from critwin_widgets.export._svg import text_width
+from critwin_widgets.export._marked_text import Word, fitted, room_of, words_of, wrapped
 from critwin_widgets.export.answer_data import answer_rows, answer_words, common_start
 from critwin_widgets.export.svg_answers import PLOT
 from tests.export.conftest import HOSTILE
@@ -185,13 +184,13 @@ def test_long_texts_fit_and_keep_the_pieces_in_view():
             lines = fitted(words_of(text, pieces), width, most)
             assert 0 < len(lines) <= most
             for line in lines:
-                assert sum(text_width(word.text, 12) for word in line) <= width
+                assert sum(room_of(word.text, bool(word.piece)) for word in line) <= width
             shown = {word.piece for line in lines for word in line}
             assert shown >= {*range(1, len(pieces) + 1)}
             assert any(word.text == "…" for line in lines for word in line)
 
 
-@pytest.mark.parametrize(("text", "lines"), [("", 0), ("   ", 0), ("a", 1), ("w" * 300, 7)])
+@pytest.mark.parametrize(("text", "lines"), [("", 0), ("   ", 0), ("a", 1), ("o" * 300, 8)])
 def test_words_that_are_none_or_too_long(text, lines):
     found = wrapped(words_of(text, []), 340.0)
     assert len(found) == lines
