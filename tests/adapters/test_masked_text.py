@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from transformers import BertConfig, BertForMaskedLM
 
+import critwin_widgets as cw
 from critwin_widgets.adapters import MaskedTextProcess
 from critwin_widgets.engine.processes import row_seeds
 from tests.language_models import ExactUnmasking, Letters
@@ -81,6 +82,20 @@ def test_left_to_right():
     half = process.denoise(noised, 3, 1, n=DRAWS, to=1)
     np.testing.assert_array_equal((half == MASK).any(axis=0), [False, False, False, True])
     assert agree(process.denoise(half, 1, 2), given(np.array([True, False, False, False]), source))
+
+
+def test_it_agrees_with_masking_of_the_same_mixture():
+    """Two samplers of one law: token by token from conditionals, and at once from the components' posterior."""
+    known = cw.processes.RandomMasking(cw.TokenMixture(TABLES, WEIGHTS))
+    source = np.tile(STRINGS[int(LAW.argmin())], (DRAWS, 1))
+    powers = SYMBOLS ** np.arange(PLACES)[::-1]
+    counts = [
+        np.bincount(process.denoise(process.noise(source, 0.7, 1), 0.7, 2) @ powers, minlength=len(LAW))
+        for process in (exact(), known)
+    ]
+    often = sum(counts) >= 20
+    table = [np.append(count[often], count[~often].sum()) for count in counts]
+    assert stats.chi2_contingency(table).pvalue > 1e-3
 
 
 def test_tokens_stay_masked_with_the_ratio_of_the_levels():
