@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import processes as processes
     from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
+    from critwin_widgets.export import AnswerCurves as AnswerCurves
+    from critwin_widgets.export import answer_curves as answer_curves
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
     from critwin_widgets.studies import ForwardReverseStudy as ForwardReverseStudy
@@ -103,6 +105,8 @@ _HOMES = {
         "total_variation",
     ),
     "export": (
+        "AnswerCurves",
+        "answer_curves",
         "notebook_to_html",
         "to_html",
     ),
@@ -142,6 +146,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnswerCurves",
     "BoundCurves",
     "BudgetWarning",
     "CriticalWindow",
@@ -162,6 +167,7 @@ __all__ = [
     "TokenMixture",
     "Trajectories",
     "WindowComparison",
+    "answer_curves",
     "bound_curves",
     "clone_probability",
     "collapse_time",

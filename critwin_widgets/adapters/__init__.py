@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 from critwin_widgets._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from critwin_widgets.adapters.answers import AnswerClassifier as AnswerClassifier
+    from critwin_widgets.adapters.causal import CausalTruncation as CausalTruncation
     from critwin_widgets.adapters.datasets import DataSet as DataSet
     from critwin_widgets.adapters.datasets import digits as digits
     from critwin_widgets.adapters.datasets import hierarchy as hierarchy
     from critwin_widgets.adapters.datasets import penguins as penguins
     from critwin_widgets.adapters.datasets import scenes as scenes
     from critwin_widgets.adapters.labelled import from_labelled as from_labelled
+    from critwin_widgets.adapters.masked_text import MaskedTextProcess as MaskedTextProcess
     from critwin_widgets.adapters.sklearn import from_sklearn as from_sklearn
     from critwin_widgets.adapters.sklearn import to_sklearn as to_sklearn
     from critwin_widgets.adapters.trained_digits import DigitClassifier as DigitClassifier
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters.trained_digits import digits_model as digits_model
 
 _HOMES = {
+    "answers": ("AnswerClassifier",),
+    "causal": ("CausalTruncation",),
     "datasets": (
         "DataSet",
         "digits",
@@ -32,6 +37,7 @@ _HOMES = {
         "scenes",
     ),
     "labelled": ("from_labelled",),
+    "masked_text": ("MaskedTextProcess",),
     "sklearn": (
         "from_sklearn",
         "to_sklearn",
@@ -45,9 +51,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnswerClassifier",
+    "CausalTruncation",
     "DataSet",
     "DigitClassifier",
     "DigitsModel",
+    "MaskedTextProcess",
     "digit_classifier",
     "digits",
     "digits_model",

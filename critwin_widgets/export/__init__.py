@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 from critwin_widgets._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from critwin_widgets.export.answers import AnswerCurves as AnswerCurves
+    from critwin_widgets.export.answers import answer_curves as answer_curves
     from critwin_widgets.export.html import notebook_to_html as notebook_to_html
     from critwin_widgets.export.html import to_html as to_html
 
-__all__ = ["notebook_to_html", "to_html"]
+__all__ = ["AnswerCurves", "answer_curves", "notebook_to_html", "to_html"]
 
-__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, f"{__name__}.html"), {"html": f"{__name__}.html"})
+_HOMES = {"answers": ("AnswerCurves", "answer_curves"), "html": ("notebook_to_html", "to_html")}
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names},
+    {"html": f"{__name__}.html"},
+)

@@ -104,7 +104,7 @@ def execute(
         blocks: independent of each other.
         limit: rows of one call of the model.
         enough: asked before each block starts.
-        executor: a `concurrent.futures.Executor`; in this thread when `None`.
+        executor: a `concurrent.futures.Executor`, or a `Cluster`; in this thread when `None`.
     """
     if executor is None:
         states: dict = {}
@@ -112,6 +112,9 @@ def execute(
             if enough():
                 return
             yield run_block(work, block, limit, states)
+        return
+    if hasattr(executor, "outcomes"):
+        yield from executor.outcomes(work, blocks, limit, enough)
         return
     from concurrent.futures import FIRST_COMPLETED, wait
 
