@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import AnswerCurves as AnswerCurves
+    from critwin_widgets.export import ImageGrid as ImageGrid
     from critwin_widgets.export import answer_curves as answer_curves
+    from critwin_widgets.export import image_grid as image_grid
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
     from critwin_widgets.studies import ForwardReverseStudy as ForwardReverseStudy
@@ -106,7 +108,9 @@ _HOMES = {
     ),
     "export": (
         "AnswerCurves",
+        "ImageGrid",
         "answer_curves",
+        "image_grid",
         "notebook_to_html",
         "to_html",
     ),
@@ -158,6 +162,7 @@ __all__ = [
     "ForwardReverseStudy",
     "GaussianMixture",
     "HierarchyTree",
+    "ImageGrid",
     "LogConcaveMixture",
     "Mixture",
     "MixtureTree",
@@ -186,6 +191,7 @@ __all__ = [
     "forward_reverse",
     "from_labelled",
     "from_sklearn",
+    "image_grid",
     "leak",
     "log_overlap",
     "looseness",

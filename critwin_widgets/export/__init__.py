@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from critwin_widgets.export.answers import answer_curves as answer_curves
     from critwin_widgets.export.html import notebook_to_html as notebook_to_html
     from critwin_widgets.export.html import to_html as to_html
+    from critwin_widgets.export.images import ImageGrid as ImageGrid
+    from critwin_widgets.export.images import image_grid as image_grid
 
-__all__ = ["AnswerCurves", "answer_curves", "notebook_to_html", "to_html"]
+__all__ = ["AnswerCurves", "ImageGrid", "answer_curves", "image_grid", "notebook_to_html", "to_html"]
 
-_HOMES = {"answers": ("AnswerCurves", "answer_curves"), "html": ("notebook_to_html", "to_html")}
+_HOMES = {
+    "answers": ("AnswerCurves", "answer_curves"),
+    "images": ("ImageGrid", "image_grid"),
+    "html": ("notebook_to_html", "to_html"),
+}
 
 __getattr__, __dir__ = lazy_names(
     __name__,

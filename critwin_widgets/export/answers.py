@@ -1,6 +1,5 @@
 """How often an answer stays the same when a generation is cut and written anew, as a picture to look at."""
 
-import base64
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..engine._validation import check_choice, check_count, check_eps
 from .answer_data import AnswerData, answer_data, answer_rows, answer_words
+from .still import still_bundle
 from .svg_answers import answers_svg
 
 
@@ -56,14 +56,8 @@ class AnswerCurves:
         return answer_rows(self.data)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        words = answer_words(self.data)
-        plain = "light" if self.theme == "auto" else self.theme
-        image = f'<img style="max-width:100%" alt="{escape(words)}" src="{_address(self.svg(plain))}">'
-        if self.theme == "auto":
-            source = f'<source media="(prefers-color-scheme: dark)" srcset="{_address(self.svg("dark"))}">'
-            image = f"<picture>{source}{image}</picture>"
         table = f"<details><summary>Table</summary>{_table(self.rows())}</details>"
-        return {"text/html": image + table, "image/svg+xml": self.svg(plain), "text/plain": repr(self)}
+        return still_bundle(self.svg, answer_words(self.data), self.theme, repr(self), table)
 
     def __repr__(self) -> str:
         lines = [answer_words(self.data)]
@@ -128,10 +122,6 @@ def _texts_of(study: Any) -> Callable[[float], Sequence[str]] | None:
     if not hasattr(process, "kept_text") or getattr(process, "tokenizer", None) is None:
         return None
     return partial(process.kept_text, study.sources)
-
-
-def _address(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
