@@ -13,6 +13,9 @@ from critwin_widgets._lazy import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from critwin_widgets.adapters import ClipClassifier as ClipClassifier
+    from critwin_widgets.adapters import DiffusersProcess as DiffusersProcess
+    from critwin_widgets.adapters import SklearnClassifier as SklearnClassifier
     from critwin_widgets.adapters import datasets as datasets
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
@@ -68,6 +71,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": (
+        "ClipClassifier",
+        "DiffusersProcess",
+        "SklearnClassifier",
         "from_labelled",
         "from_sklearn",
         "to_sklearn",
@@ -131,7 +137,9 @@ _HOMES = {
 __all__ = [
     "BoundCurves",
     "BudgetWarning",
+    "ClipClassifier",
     "CriticalWindow",
+    "DiffusersProcess",
     "Estimate",
     "Explorer",
     "ForwardReverse",
@@ -142,6 +150,7 @@ __all__ = [
     "MixtureTree",
     "ReverseError",
     "SeparationCurves",
+    "SklearnClassifier",
     "Time",
     "Trajectories",
     "WindowComparison",
