@@ -136,6 +136,8 @@ class SklearnClassifier:
             raise ValueError(
                 f"estimator is a {type(estimator).__name__} without classes_; it must be a classifier that is fitted"
             )
+        if np.ndim(classes) != 1:
+            raise ValueError("estimator tells several outputs at once; give one estimator for each feature")
         values = tuple(str(value) for value in np.asarray(classes).tolist())
         if len(set(values)) < len(values):
             raise ValueError(f"estimator's classes must read differently as text, but are {values}")
@@ -172,8 +174,8 @@ class SklearnClassifier:
         wanted, shape = getattr(self._estimator, "n_features_in_", None), np.shape(table)
         if wanted is not None and (len(shape) != 2 or shape[1] != wanted):
             raise ValueError(
-                f"each sample must give the estimator {wanted} values, but the table of {len(samples)} samples has shape "
-                f"{shape}; pass a transform that makes the samples into what the estimator was fitted on"
+                f"each sample must give the estimator {wanted} values, but the table of {len(samples)} samples has "
+                f"shape {shape}; pass a transform that makes the samples into what the estimator was fitted on"
             )
         numbers = np.asarray(table)
         if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():

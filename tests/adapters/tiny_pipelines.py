@@ -155,7 +155,7 @@ def stable_diffusion_xl():
 
 @seeded
 def stable_diffusion_3():
-    tokenizer, encoder = t5()
+    tokenizer, _ = t5()
     transformer = diffusers.SD3Transformer2DModel(
         sample_size=8,
         patch_size=1,
@@ -169,7 +169,6 @@ def stable_diffusion_3():
         pooled_projection_dim=2 * TEXT,
         pos_embed_max_size=8,
     )
-    encoder.config.d_model = 2 * TEXT
     wide = transformers.T5EncoderModel(
         transformers.T5Config(vocab_size=32, d_model=2 * TEXT, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
     )

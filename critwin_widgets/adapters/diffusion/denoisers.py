@@ -6,15 +6,18 @@ decoding and safety checker are the pipeline's own. A pipeline of a UNet alone (
 latents; its loop is model, then scheduler, and is done here.
 """
 
+import contextlib
+import copy
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from .encoding import to_images
 from .legs import ScheduleAsked, make_leg, model_input
+from .memory import is_out_of_memory
 
 PIXEL_PIPELINES = "DDPMPipeline and DDIMPipeline"
 LATENT_PIPELINES = "StableDiffusionPipeline, StableDiffusionXLPipeline, StableDiffusion3Pipeline and FluxPipeline"
@@ -100,7 +103,8 @@ class LatentDenoiser:
         self._prompts = {"prompt": prompt} | ({} if negative_prompt is None else {"negative_prompt": negative_prompt})
         self._options = {"num_inference_steps": steps, **options}
         self._embeddings: dict[str, Any] | None = None
-        self._embeddings = self._encoded_prompts()
+        with _explained(pipeline):
+            self._embeddings = self._encoded_prompts()
         first = self._stopped_at_latents(1)
         self.shape, self.dtype = tuple(first.shape[1:]), first.dtype
         self.schedule_arguments = self._asked_schedule(first)
@@ -140,8 +144,6 @@ class LatentDenoiser:
         return {k: v for k, v in given.items() if not k.startswith(("prompt_", "negative_prompt_"))} | repeated
 
     def _with_scheduler(self, scheduler: Any) -> Any:
-        import copy
-
         own = copy.copy(self.pipeline)
         own.scheduler = scheduler
         return own
@@ -189,13 +191,10 @@ class LatentDenoiser:
 
         pipeline.prepare_latents = prepare_and_stop
         try:
-            pipeline(**self._arguments(None, generators, "latent"))
+            with _explained(pipeline):
+                pipeline(**self._arguments(None, generators, "latent"))
         except _LatentsReady as ready:
             return ready.latents
-        except Exception as error:
-            raise ValueError(
-                f"pipeline is a {type(pipeline).__name__}, which could not be called with these arguments: {error}"
-            ) from error
         raise ValueError(f"pipeline is a {type(pipeline).__name__}, which prepares no latents; {_served()}")
 
     def _asked_schedule(self, latents: Any) -> dict[str, Any]:
@@ -261,6 +260,21 @@ def make_denoiser(
                 raise ValueError(f"{name} = {value!r} cannot be used: a {type(pipeline).__name__} has no conditions")
         return PixelDenoiser(pipeline, steps, options)
     raise ValueError(f"pipeline is a {type(pipeline).__name__}; {_served()}")
+
+
+@contextlib.contextmanager
+def _explained(pipeline: Any) -> Iterator[None]:
+    """Say of what a pipeline raises that it was its answer to the arguments given."""
+    try:
+        yield
+    except (_LatentsReady, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(
+            f"pipeline is a {type(pipeline).__name__}, which could not be called with these arguments: {error}"
+        ) from error
 
 
 def _served() -> str:

@@ -57,7 +57,8 @@ class DiffusersProcess(Process):
         batch_size: most rows in one call of the model; 16 when neither this nor `max_bytes` is given.
         max_bytes: most bytes of working memory in one call, weights not counted.
         latent: whether clean samples are the pipeline's latents rather than images.
-        call_arguments: more arguments for each call of the pipeline, such as `{"clip_skip": 1}`.
+        call_arguments: more arguments for each call of the pipeline, such as
+            `{"guidance_rescale": 0.7}`.
 
     Attributes:
         index: the levels, with their OU times.
