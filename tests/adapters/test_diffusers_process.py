@@ -15,7 +15,7 @@ from critwin_widgets.engine.processes import clock, repeat_seeds, row_seeds
 from tests.adapters import tiny_pipelines as tiny
 
 # Of diffusers, when its schedulers make arrays from tensors.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
 STEPS = 6
 SD_SCHEDULERS = (
     *("PNDMScheduler", "DDPMScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler"),
@@ -302,6 +302,55 @@ def test_a_row_follows_from_its_seed_however_batches_are_cut(name, scheduler):
     drawn = torch.stack([torch.randn(y.shape[1:], generator=g) for g in generators(seeds, 5)]).numpy()
     for a, b in ((noise, drawn), (noise, whole.prior(seeds, 5)), (drawn, whole.prior(seeds, 5))):
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4 / np.sqrt(a.size)
+
+
+def test_a_pipeline_that_hands_its_scheduler_no_generator_still_follows_the_seed():
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, stochastic_sampling=True)
+    process = small("stable_diffusion_3", scheduler=scheduler)
+    assert process.stochastic
+    level = process.index.levels[3]
+    y = process.noise(images(process), level, 0)
+    out = process.denoise(y, level, np.array([4, 5]))
+    torch.manual_seed(1)
+    np.testing.assert_allclose(process.denoise(y[1:], level, np.array([5])), out[1:], atol=1e-5)
+    assert np.abs(process.denoise(y[1:], level, np.array([6])) - out[1:]).max() > 1e-3
+
+
+def test_prompts_that_cannot_be_encoded_ahead_are_given_as_text(monkeypatch):
+    known = small("stable_diffusion", scheduler="DDIMScheduler", negative_prompt="a dog")
+    monkeypatch.setattr("critwin_widgets.adapters.diffusion.denoisers._named_embeddings", lambda *_: None)
+    process = small("stable_diffusion", scheduler="DDIMScheduler", negative_prompt="a dog")
+    assert known._denoiser._embeddings
+    assert process._denoiser._embeddings is None
+    start = process.prior(0, 3)
+    np.testing.assert_array_equal(start, known.prior(0, 3))
+    level = process.start_level
+    np.testing.assert_allclose(process.denoise(start, level, 1), known.denoise(start, level, 1), atol=1e-5)
+
+
+def test_prompts_are_encoded_once(monkeypatch):
+    process = small("stable_diffusion_xl")
+    monkeypatch.setattr(process.pipeline.text_encoder, "forward", None)
+    assert process.denoise(process.prior(0, 2), process.start_level, 0).shape == (2, 16, 16, 3)
+    other = small("stable_diffusion", prompt="a dog", scheduler="DDIMScheduler")
+    cat = small("stable_diffusion", scheduler="DDIMScheduler")
+    start = cat.prior(0, 1)
+    shown = [p.denoise(start, p.start_level, 0) for p in (cat, other)]
+    assert np.abs(shown[0] - shown[1]).max() > 1e-5  # the prompt matters
+
+
+def test_latents_go_in_and_come_out():
+    process = small("stable_diffusion", scheduler="DDIMScheduler", latent=True)
+    shown = small("stable_diffusion", scheduler="DDIMScheduler")
+    x = images(shown)
+    z = shown.noise(x, 0.0, 0)
+    level = process.index.levels[3]
+    y = process.noise(z, level, 0)
+    np.testing.assert_array_equal(y, shown.noise(x, level, 0))
+    end = process.denoise(y, level, 1)
+    assert end.shape == z.shape
+    np.testing.assert_allclose(shown.denoise(end, 0.0, 0), shown.denoise(y, level, 1), atol=1e-5)
+    np.testing.assert_array_equal(process.noise(z, 0.0, 0), z)
 
 
 def test_clones_by_a_deterministic_sampler_are_equal_and_it_says_so():

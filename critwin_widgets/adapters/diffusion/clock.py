@@ -81,7 +81,13 @@ def read_schedule(scheduler: Any, arguments: dict[str, Any]) -> Schedule:
     """
     own = copy.deepcopy(scheduler)
     parameters = inspect.signature(own.set_timesteps).parameters
-    own.set_timesteps(**(arguments | ({"device": "cpu"} if "device" in parameters else {})))
+    try:
+        own.set_timesteps(**(arguments | ({"device": "cpu"} if "device" in parameters else {})))
+    except (ValueError, IndexError, AssertionError) as error:
+        raise ValueError(
+            f"num_inference_steps = {arguments.get('num_inference_steps')} is nothing that a {type(own).__name__} "
+            f"can do: {error}"
+        ) from error
     timesteps = own.timesteps.detach().cpu().double().numpy()
     pndm = type(own).__name__ == "PNDMScheduler"
     if pndm and not own.config["skip_prk_steps"]:

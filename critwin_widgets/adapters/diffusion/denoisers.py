@@ -102,13 +102,18 @@ class LatentDenoiser:
             raise ValueError(f"negative_prompt is nothing that a {type(pipeline).__name__} takes; leave it out")
         self._prompts = {"prompt": prompt} | ({} if negative_prompt is None else {"negative_prompt": negative_prompt})
         self._options = {"num_inference_steps": steps, **options}
+        size = self._size()
+        # Given one of the two alone, some pipelines overlook it.
+        self._options |= size if set(options) & set(_SIZES) else {}
         self._embeddings: dict[str, Any] | None = None
         with _explained(pipeline):
             self._embeddings = self._encoded_prompts()
         first = self._stopped_at_latents(1)
+        if first.ndim > 4:
+            raise ValueError(f"pipeline is a {type(pipeline).__name__}, whose samples are no images; {_served()}")
         self.shape, self.dtype = tuple(first.shape[1:]), first.dtype
         self.schedule_arguments = self._asked_schedule(first)
-        self.image_shape = self._image_shape()
+        self.image_shape = (size["height"], size["width"], int(pipeline.vae.config["in_channels"]))
         self.step_arguments = {name: options[name] for name in ("eta",) if name in options}
         self.modules = [
             part
@@ -207,20 +212,19 @@ class LatentDenoiser:
             return asked.arguments
         raise ValueError(f"pipeline is a {type(pipeline).__name__}, which sets no timesteps; {_served()}")
 
-    def _image_shape(self) -> tuple[int, int, int]:
-        """Return the shape of the images that the latents stand for."""
+    def _size(self) -> dict[str, int]:
+        """Return the height and width of the images, in pixels; zero where the pipeline has no size of its own."""
         pipeline = self.pipeline
-        if getattr(pipeline, "vae", None) is None:
-            raise ValueError(f"pipeline is a {type(pipeline).__name__} without an autoencoder; {_served()}")
-        model = getattr(pipeline, "unet", None) or pipeline.transformer
+        vae, model = (getattr(pipeline, name, None) for name in ("vae", "unet"))
+        model = model or getattr(pipeline, "transformer", None)
+        if vae is None or model is None or "in_channels" not in vae.config:
+            raise ValueError(f"pipeline is a {type(pipeline).__name__}; {_served()}")
         default = getattr(pipeline, "default_sample_size", None) or model.config.get("sample_size")
         sizes = default if isinstance(default, list | tuple) else (default, default)
-        factor = pipeline.vae_scale_factor
-        height, width = (
-            self._options.get(name) or (size or 0) * factor
-            for name, size in zip(("height", "width"), sizes, strict=True)
-        )
-        return int(height), int(width), int(pipeline.vae.config["in_channels"])
+        if len(sizes) != 2:
+            raise ValueError(f"pipeline is a {type(pipeline).__name__}, whose samples are no images; {_served()}")
+        own = {name: int(size or 0) * pipeline.vae_scale_factor for name, size in zip(_SIZES, sizes, strict=True)}
+        return {name: self._options.get(name) or own[name] for name in _SIZES}
 
 
 class _LatentsReady(Exception):
@@ -229,12 +233,13 @@ class _LatentsReady(Exception):
         self.latents = latents[0] if isinstance(latents, tuple) else latents
 
 
+_SIZES = ("height", "width")
 _OURS = {
     *("self", "kwargs", "prompt", "negative_prompt", "prompt_embeds", "negative_prompt_embeds", "num_inference_steps"),
     *("pooled_prompt_embeds", "negative_pooled_prompt_embeds", "generator", "latents", "output_type", "return_dict"),
-    *("num_images_per_prompt", "timesteps", "sigmas", "denoising_end"),
+    *("num_images_per_prompt", "timesteps", "sigmas", "denoising_end", "skip_guidance_layers"),
 }
-"""Arguments of a pipeline's call that are decided here, or would change what a level is."""
+"""Arguments of a pipeline's call that are decided here, would change what a level is, or count steps from the top."""
 
 
 def make_denoiser(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-CACHED_ROWS = 4096
-"""Latents of so many images are kept, so that a source noised to many levels is encoded once."""
+CACHED_BYTES = 256 << 20
+"""Latents of so many bytes are kept, so that a source noised to many levels is encoded once."""
 
 
 def check_images(x: Any, shape: tuple[int, int, int], name: str = "x") -> np.ndarray:
@@ -73,7 +73,8 @@ class LatentEncoder:
         found = [self._cache[self._name(image)] for image in images]
         for image in images:
             self._cache.move_to_end(self._name(image))
-        while len(self._cache) > max(CACHED_ROWS, len(images)):
+        most = max(CACHED_BYTES // found[0].nbytes, len(images))
+        while len(self._cache) > most:
             self._cache.popitem(last=False)
         return np.stack(found)
 

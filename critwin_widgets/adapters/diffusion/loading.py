@@ -31,7 +31,7 @@ def load_by_name(load: Any, name: str, what: str, **arguments: Any) -> Any:
             f"{what} {name!r} could not be loaded. Tried: {', '.join(tried)}"
             f"{'; the network was left alone because HF_HUB_OFFLINE is set' if offline else ''}. "
             f"{ways}; a gated model also needs its licence accepted and HF_TOKEN set. "
-            f"The reason given was {type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            f"The reason given was {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
         ) from error
 
 
@@ -74,7 +74,9 @@ def open_pipeline(pipeline: Any, scheduler: Any, device: Any, dtype: Any) -> Any
     dtype = None if dtype is None else read_dtype(dtype)
     device = None if device is None else read_device(device)
     if isinstance(pipeline, str | os.PathLike):
-        named = {} if dtype is None else {"torch_dtype": dtype}
+        # Newer versions call the argument dtype, and warn of its old name.
+        renamed = hasattr(require("diffusers.utils.deprecation_utils", "DiffusersProcess", EXTRA), "_resolve_dtype")
+        named = {} if dtype is None else {"dtype" if renamed else "torch_dtype": dtype}
         load = diffusers.DiffusionPipeline.from_pretrained
         pipeline = load_by_name(load, str(pipeline), "The pipeline", **named)
         device = read_device(best_device()) if device is None else device

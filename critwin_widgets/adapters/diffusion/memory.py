@@ -49,7 +49,7 @@ class RowBudget:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                failure = str(error).splitlines()[0]
+                failure = (str(error).splitlines() or [type(error).__name__])[0]
             if failure is None:
                 done += size
                 continue
