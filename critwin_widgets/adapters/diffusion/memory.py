@@ -53,13 +53,13 @@ class RowBudget:
             if failure is None:
                 done += size
                 continue
-            # Outside of the handler, whose traceback holds on to what filled the memory.
-            empty_caches()
             if size == 1:
                 raise MemoryError(
                     f"one row alone does not fit into memory ({failure}). Use a smaller height and width, a dtype of "
                     "half precision, pipeline.enable_model_cpu_offload() or a device with more memory."
                 )
+            # Outside of the handler, whose traceback holds on to what filled the memory.
+            empty_caches()
             self._rows = size // 2
         return join(results)
 
