@@ -13,8 +13,11 @@ from critwin_widgets._lazy import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from critwin_widgets.adapters import ClipClassifier as ClipClassifier
+    from critwin_widgets.adapters import DiffusersProcess as DiffusersProcess
     from critwin_widgets.adapters import DigitClassifier as DigitClassifier
     from critwin_widgets.adapters import DigitsModel as DigitsModel
+    from critwin_widgets.adapters import SklearnClassifier as SklearnClassifier
     from critwin_widgets.adapters import datasets as datasets
     from critwin_widgets.adapters import digit_classifier as digit_classifier
     from critwin_widgets.adapters import digits_model as digits_model
@@ -79,8 +82,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": (
+        "ClipClassifier",
+        "DiffusersProcess",
         "DigitClassifier",
         "DigitsModel",
+        "SklearnClassifier",
         "digit_classifier",
         "digits_model",
         "from_labelled",
@@ -153,7 +159,9 @@ __all__ = [
     "AnswerCurves",
     "BoundCurves",
     "BudgetWarning",
+    "ClipClassifier",
     "CriticalWindow",
+    "DiffusersProcess",
     "DigitClassifier",
     "DigitsModel",
     "Estimate",
@@ -168,6 +176,7 @@ __all__ = [
     "MixtureTree",
     "ReverseError",
     "SeparationCurves",
+    "SklearnClassifier",
     "Time",
     "TokenMixture",
     "Trajectories",

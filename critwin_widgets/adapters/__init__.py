@@ -53,10 +53,13 @@ _HOMES = {
 __all__ = [
     "AnswerClassifier",
     "CausalTruncation",
+    "ClipClassifier",
     "DataSet",
+    "DiffusersProcess",
     "DigitClassifier",
     "DigitsModel",
     "MaskedTextProcess",
+    "SklearnClassifier",
     "digit_classifier",
     "digits",
     "digits_model",
