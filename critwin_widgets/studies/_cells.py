@@ -13,6 +13,9 @@ from ._values import Vocabulary, read_values, recode
 FORWARD_REVERSE, CLONE = "forward_reverse", "clone"
 MODES = (FORWARD_REVERSE, CLONE)
 
+_NO_LEVEL = 0x7FF8_0000_0000_0001
+"""Bits of a NaN."""
+
 _MOST_ERROR = 300
 """Characters kept of an error's text."""
 
@@ -96,14 +99,19 @@ class Outcome:
     errors: dict[int, str]
 
 
-def cell_seeds(seed: int, positions: np.ndarray, level: float) -> np.ndarray:
-    """Return a hash of study seed, source and the level's bits, int64 `(B,)`."""
-    return fold_seeds(fold_seeds(seed, positions), level_bits(level))
+def source_seeds(seed: int, positions: np.ndarray) -> np.ndarray:
+    """Return one seed for each source of a study, int64 `(B,)`."""
+    return fold_seeds(seed, positions)
 
 
-def path_seeds(seed: int, positions: np.ndarray) -> np.ndarray:
-    """Return one seed for each trajectory, int64 `(B,)`."""
-    return fold_seeds(fold_seeds(fold_seeds(seed, positions), 0), 1)
+def cell_seeds(sources: np.ndarray, level: float) -> np.ndarray:
+    """Return one seed for each source's cell at a level, from the sources' seeds and the level's bits, `(B,)`."""
+    return fold_seeds(sources, level_bits(level))
+
+
+def path_seeds(sources: np.ndarray) -> np.ndarray:
+    """Return the seed of each source's trajectory, `(B,)`: no level has these bits."""
+    return fold_seeds(sources, _NO_LEVEL)
 
 
 def level_bits(level: float) -> int:

@@ -12,7 +12,7 @@ from ..engine._validation import check_count
 from ..engine.mixtures import Mixture
 from ..engine.processes import IndexSet, Process, fold_seeds
 from ._batch import Limit, host_array, in_parts, joined, size_of, take
-from ._cells import CLONE, path_seeds
+from ._cells import CLONE, path_seeds, source_seeds
 
 _MODEL_ROWS, _MIXTURE_ROWS, _COMPONENT_ROWS = 64, 1 << 14, 1 << 17
 """Rows of one call when nothing is said: of a model of unknown size, of a known mixture, of components alone."""
@@ -118,12 +118,11 @@ def drawn_sources(process: Process, given: Any, mode: str, seed: int, limit: Lim
             raise TypeError(f"sources must be a batch of clean samples or how many to draw, not {type(given).__name__}")
         if getattr(given, "shape", None) == () or size_of(given) < 1:
             raise ValueError("sources must hold at least one sample, not none")
-        if isinstance(given, Sequence) and not isinstance(given[0], str):
-            given = np.asarray(given)
-        return given, None
+        return _regular(given), None
     count = check_count("sources", given)
     if mode == CLONE:
-        return process.prior(path_seeds(seed, np.arange(count)), count), None
+        paths = path_seeds(source_seeds(seed, np.arange(count)))
+        return process.prior(paths, count), None
     own = int(fold_seeds(fold_seeds(seed, 0), 0x50))
     sample = getattr(process, "sample", None)
     if sample is not None:
@@ -140,6 +139,16 @@ def drawn_sources(process: Process, given: Any, mode: str, seed: int, limit: Lim
     return joined(parts), None
 
 
+def _regular(given: Any) -> Any:
+    """Return a list of numbers, or of points of one size, as an array; anything else as it is."""
+    if not isinstance(given, Sequence) or not isinstance(given[0], list | tuple | np.ndarray | float | int):
+        return given
+    try:
+        return np.asarray(given)
+    except ValueError:
+        return given
+
+
 def default_rows(process: Process, classifier: Any) -> int:
     """Return how many rows a call of the model may have at first."""
     own = getattr(process, "batch_size", None)
@@ -154,7 +163,9 @@ def digest(sources: Any) -> str:
     """Return a hash of the sources, to tell whether a store holds cells of the same ones."""
     found = hashlib.sha256()
     if isinstance(sources, Sequence):
-        found.update(repr(list(sources)).encode())
+        # Each by what it holds: the repr of an image is its address.
+        parts = [repr(one) if isinstance(one, str) else digest(np.asarray(one)) for one in sources]
+        found.update("\n".join(parts).encode())
     else:
         array = np.ascontiguousarray(host_array(sources))
         found.update(f"{array.dtype.str}{array.shape}".encode())
@@ -239,12 +250,12 @@ def as_info(info: Any, count: int, taken: Sequence[str]) -> dict[str, np.ndarray
 
 
 def index_record(index: IndexSet) -> dict[str, Any]:
-    """Return an index set as a record that JSON can hold."""
+    """Return an index set as a record that JSON can hold; `noise` is null where it is infinite."""
     return {
         "name": index.name,
         "symbol": index.symbol,
         "clean": float(index.clean),
-        "noise": float(index.noise),
+        "noise": float(index.noise) if math.isfinite(index.noise) else None,
         "whole": index.whole,
         "levels": list(index.levels),
         "ou_times": list(index.ou_times),
@@ -253,8 +264,9 @@ def index_record(index: IndexSet) -> dict[str, Any]:
 
 def index_from(record: Mapping[str, Any]) -> IndexSet:
     """Return the index set of a record."""
-    fields = dict(record)
-    return IndexSet(**{**fields, "levels": tuple(fields["levels"]), "ou_times": tuple(fields["ou_times"])})
+    noise = math.inf if record["noise"] is None else record["noise"]
+    lists = {name: tuple(record[name]) for name in ("levels", "ou_times")}
+    return IndexSet(**{**record, "noise": noise, **lists})
 
 
 def ou_times(index: IndexSet, levels: Sequence[float]) -> np.ndarray | None:

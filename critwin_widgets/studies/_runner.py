@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.processes import IndexSet
 from ._batch import Limit, take
-from ._cells import Block, Outcome, Work, cell_seeds, path_seeds, run_block
+from ._cells import Block, Outcome, Work, cell_seeds, path_seeds, run_block, source_seeds
 from ._table import Table
 from .refine import narrow_enough, refined, rounds_of
 
@@ -82,6 +82,7 @@ def blocks_of(
     All levels are met early, so that a curve appears at once and sharpens; and a generated trajectory
     passes its levels in this order.
     """
+    sources_of = source_seeds(settings.seed, np.arange(table.sources))
     for repeats, group in itertools.groupby(sorted(todo, key=lambda one: one[1].start), key=lambda one: one[1]):
         levels = sorted((level for level, _ in group), reverse=True)
         missing = {level: table.missing(level, repeats) for level in levels}
@@ -89,9 +90,8 @@ def blocks_of(
         for part, level in itertools.product(parts, levels):
             own = np.intersect1d(part, missing[level], assume_unique=True)
             if own.size:
-                seeds = cell_seeds(settings.seed, own, level)
-                paths = path_seeds(settings.seed, own)
-                yield Block(own, take(sources, own), level, seeds, repeats, paths)
+                mine = sources_of[own]
+                yield Block(own, take(sources, own), level, cell_seeds(mine, level), repeats, path_seeds(mine))
 
 
 def execute(

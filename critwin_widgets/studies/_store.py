@@ -91,19 +91,18 @@ class Store:
     # ---- what is added ----------------------------------------------------------------------
 
     def put(self, found: Outcome) -> None:
-        """Keep an outcome, and write all that wait when it is time."""
+        """Keep an outcome until `flush`."""
         self._waiting.append(found)
-        since = time.perf_counter() - self._written
-        if since > min(self._cost / _SHARE, _LONGEST):
-            self.flush()
 
-    def flush(self) -> None:
-        """Write what waits.
+    def flush(self, when_due: bool = False) -> None:
+        """Write what waits, or only when enough time has passed for it.
 
         Raises:
             OSError: it cannot be written; it goes on waiting.
         """
         if not self._waiting:
+            return
+        if when_due and time.perf_counter() - self._written < min(self._cost / _SHARE, _LONGEST):
             return
         start = time.perf_counter()
         with _explained(
@@ -119,6 +118,7 @@ class Store:
         old = self._files()
         if not always and len(old) < _MOST_FILES:
             return
+        # What waits is in the table too.
         everything = list(_of_table(table))
         with _explained(self.path, "the store was not put in order"):
             if everything:

@@ -84,6 +84,11 @@ class Table:
         status[list(data.errors)] = FAILED
         return status
 
+    def number(self, levels: Sequence[float], stopped: Sequence[float]) -> np.ndarray:
+        """Return how many cells have each status, in the order of `STATUSES`."""
+        every = [self.status(level, level in stopped) for level in levels]
+        return np.bincount(np.concatenate(every), minlength=len(STATUSES))
+
     def _grow(self, values: Mapping[str, Sequence[str]]) -> None:
         tables = self.vocabulary.extend(values)
         if tables is None:

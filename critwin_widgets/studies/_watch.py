@@ -1,8 +1,11 @@
 """Who watches a study while it runs: callbacks, now and then, and a progress bar."""
 
+import contextlib
+import signal
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import xarray as xr
@@ -47,8 +50,25 @@ class Observers:
         self._told = time.perf_counter()
 
 
-def progress_bar(total: int, shown: bool) -> Any:
+def progress_bar(shown: bool) -> Any:
     """Return a bar over samples with an estimate of the time left."""
     from tqdm.auto import tqdm
 
-    return tqdm(total=total, disable=not shown, unit="sample", unit_scale=True, desc="Study", dynamic_ncols=True)
+    return tqdm(total=0, disable=not shown, unit="sample", unit_scale=True, desc="Study", dynamic_ncols=True)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off an interruption from the keyboard until what is inside is done."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or usual is None:
+        yield
+        return
+    came: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *what: came.append(what))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if came and callable(usual):
+            usual(*came[0])

@@ -13,9 +13,6 @@ HALF, START, END = 0.5, 0.05, 0.95
 
 STATUSES = ("found", "open above", "open below", "constant", "no data")
 
-_BLOCK = 1 << 22
-"""Binomial draws made at a time."""
-
 
 def decisions(
     results: xr.Dataset,
@@ -69,9 +66,10 @@ def decisions(
             curve = _fitted(kept[inside, f].sum(0), trials[inside, f].sum(0), chance[f, g])
             fit[f, g] = curve
             constant = not chance[f, g] < 1.0 - 1e-12
+            again = [_fitted(k, n, q) for k, n, q in resampled[f]]
             for c, at in enumerate((HALF, START, END)):
                 place, status[f, g, c] = _crossing(levels, curve, at, constant)
-                draws = [_extended(levels, _fitted(k, n, q), at) for k, n, q in resampled[f]]
+                draws = [_extended(levels, other, at) for other in again]
                 read[f, g, c] = _interval(place, status[f, g, c], np.array(draws), confidence)
     dims = ("feature", "group")
     data = {}
@@ -105,18 +103,30 @@ def _bootstrap(results, chosen, inside, kept, trials, bootstrap: int, seed: int)
             times[:, part] = rng.multinomial(len(part), np.full(len(part), 1.0 / len(part)), size=bootstrap)
     found = []
     for f, name in enumerate(chosen):
-        k, n = kept[members, f], trials[members, f]
-        rate = k / np.maximum(n, 1)
-        step = max(1, _BLOCK // max(1, k.size))
-        pooled_kept = np.empty((bootstrap, k.shape[1]), np.int64)
-        for first in range(0, bootstrap, step):
-            copies = times[first : first + step, members]
-            # A source drawn twice gets its repeats drawn twice, apart: one binomial of both.
-            pooled_kept[first : first + step] = rng.binomial(copies[..., None] * n, rate).sum(1)
-        pooled_trials = times[:, members] @ n
-        chance = [chances(results, [name], inside[None], weights)[0, 0] for weights in times]
-        found.append(list(zip(pooled_kept, pooled_trials, chance, strict=True)))
+        n = trials[members, f]
+        pooled = _resampled(rng, kept[members, f], n, times[:, members])
+        codes = results["original"].sel(feature=name).values
+        own = codes[:, None] == np.arange(max(1, codes.max(initial=-1) + 1))
+        total, mine = times.astype(float) @ own, times[:, members].astype(float) @ own[members]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            chance = (mine / mine.sum(1, keepdims=True) * (total / total.sum(1, keepdims=True))).sum(1)
+        found.append(list(zip(pooled, times[:, members] @ n, chance, strict=True)))
     return found
+
+
+def _resampled(rng: np.random.Generator, kept: np.ndarray, trials: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return kept repeats of all sources together in each resample, `(B, L)`.
+
+    A source drawn c times gets its n repeats drawn c times, apart. Sources with the same counts at a
+    level share their chance, so theirs is one binomial of all their repeats.
+    """
+    pooled = np.zeros((len(times), kept.shape[1]), np.int64)
+    for level, (k, n) in enumerate(zip(kept.T, trials.T, strict=True)):
+        _, first, group = np.unique(k * (n.max() + 1) + n, return_index=True, return_inverse=True)
+        # In floating point, where products of matrices are fast, and exact for numbers like these.
+        copies = (times.astype(float) @ (group[:, None] == np.arange(len(first)))).astype(np.int64)
+        pooled[:, level] = rng.binomial(copies * n[first], k[first] / np.maximum(n[first], 1)).sum(1)
+    return pooled
 
 
 def _fitted(kept: np.ndarray, trials: np.ndarray, chance: float) -> np.ndarray:

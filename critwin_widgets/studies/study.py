@@ -14,16 +14,16 @@ import xarray as xr
 from ..engine._validation import check_choice, check_count, check_eps, check_positive
 from . import _inputs, _store
 from ._batch import Limit, size_of
-from ._cells import CLONE, FORWARD_REVERSE, MODES, Work, classify, components_of, finish, path_seeds
+from ._cells import CLONE, FORWARD_REVERSE, MODES, Work, classify, components_of, finish, path_seeds, source_seeds
 from ._records import manifest, original_dataset, restored_original, same_study
 from ._runner import Settings, blocks_of, execute, plan
-from ._table import FAILED, Table, dataset
+from ._table import DONE, FAILED, Table, dataset
 from ._values import Vocabulary
-from ._watch import Observers, progress_bar
+from ._watch import Observers, progress_bar, uninterrupted
 from .decisions import decisions
 from .refine import grid_of
 from .retention import retention
-from .summary import counted, summary
+from .summary import summary
 from .windows import windows
 
 _TAKEN = ("outcome", "original", "status", "error", "source", "level", "repeat", "feature", "ou_time")
@@ -102,10 +102,9 @@ class ForwardReverseStudy:
             declared = _inputs.as_features(features, classifier)
         self._declared = declared
         start = _inputs.as_levels(levels, self.process)
-        if mode == CLONE and start[-1] > self.process.start_level:
-            raise ValueError(
-                f"levels must not lie above {self.process.start_level:g}, the start of generation, as {start[-1]:g} does"
-            )
+        top = self.process.start_level if mode == CLONE else self.process.index.noise
+        if start[-1] > top:
+            raise ValueError(f"levels must not lie above {top:g}, where generation starts, but {start[-1]:g} does")
         self._settings = Settings(
             tuple(start.tolist()),
             check_count("repeats", repeats),
@@ -133,7 +132,6 @@ class ForwardReverseStudy:
         self._store, self._observers = store, Observers()
         self._table: Table | None = None
         self._sources: Any = None
-        self._seconds = 0.0
         known = None if store is None else store.manifest()
         if known is not None and store is not None:
             if self.process is not None:
@@ -184,20 +182,22 @@ class ForwardReverseStudy:
         table = self._prepared()
         if retry_failed and table.forget_failures() and self._store is not None:
             self._store.compact(table, always=True)
-        bar = progress_bar(0, progress)
+        bar = progress_bar(progress)
         try:
             while self._round(
                 table, bar, lambda: budget_s is not None and time.perf_counter() - start > budget_s, executor
             ):
                 pass
+            if self._store is not None:
+                self._store.compact(table)
         finally:
             bar.close()
-            self._seconds += time.perf_counter() - start
-            if self._store is not None:
-                self._store.flush()
-                self._store.compact(table)
-            self._observers.tell(lambda: self.results, always=True)
-        failed = counted(self.results)[FAILED]
+            try:
+                if self._store is not None:
+                    self._store.flush()
+            finally:
+                self._observers.tell(lambda: self.results, always=True)
+        failed = self._number()[FAILED]
         if failed:
             warnings.warn(f"{failed} cells failed; study.summary() says why", stacklevel=2)
         return self
@@ -211,9 +211,12 @@ class ForwardReverseStudy:
         bar.refresh()
         blocks = blocks_of(todo, table, self._states, self._settings, self._limit.rows)
         for outcome in execute(self._work(table), blocks, self._limit, enough, executor):
-            table.put(outcome)
+            with uninterrupted():
+                table.put(outcome)
+                if self._store is not None:
+                    self._store.put(outcome)
             if self._store is not None:
-                self._store.put(outcome)
+                self._store.flush(when_due=True)
             bar.update(outcome.codes.shape[0] * outcome.codes.shape[1])
             self._observers.tell(lambda: self.results)
         return not enough()
@@ -246,7 +249,7 @@ class ForwardReverseStudy:
         if self._components is not None:
             which = self._known
             if which is None:
-                seeds = path_seeds(self._settings.seed, np.arange(count))
+                seeds = self._paths()
                 which = components_of(self.process, self.sources, self.process.index.clean, seeds)
             values, codes, errors = work.declared, self._components[np.asarray(which)], {}
         else:
@@ -258,6 +261,15 @@ class ForwardReverseStudy:
         table = Table(count, self._settings.repeats, Vocabulary(self._declared or dict.fromkeys(values, ())))
         table.set_original(values, codes, errors)
         return table
+
+    def _paths(self) -> np.ndarray:
+        return path_seeds(source_seeds(self._settings.seed, np.arange(len(self._ids))))
+
+    def _number(self) -> np.ndarray:
+        """Return how many cells have each status."""
+        table = self._prepared()
+        where = plan(table, self._settings)
+        return table.number(where.levels, where.stopped)
 
     def _needs_model(self) -> None:
         if self.process is None:
@@ -280,8 +292,7 @@ class ForwardReverseStudy:
         if self._settings.mode != CLONE:
             return self._states
         if self._sources is None:
-            paths = path_seeds(self._settings.seed, np.arange(len(self._ids)))
-            self._sources = finish(self._work(self._table), self._states, paths, self._limit)
+            self._sources = finish(self._work(self._table), self._states, self._paths(), self._limit)
         return self._sources
 
     @property
@@ -378,5 +389,5 @@ class ForwardReverseStudy:
         text = f"{count} sources, {len(asked.levels)} levels ({asked.index.name}), {asked.repeats} repeats"
         if self._table is None:
             return f"ForwardReverseStudy({text}; not run yet)"
-        number = counted(self.results)
-        return f"ForwardReverseStudy({text}; {number[1]} of {sum(number.values())} cells done, {number[FAILED]} failed)"
+        number = self._number()
+        return f"ForwardReverseStudy({text}; {number[DONE]} of {number.sum()} cells done, {number[FAILED]} failed)"

@@ -17,7 +17,7 @@ def windows(
     interval: str = "wilson",
     confidence: float = 0.95,
 ) -> xr.Dataset:
-    """Return where retention falls by more than `jump` between consecutive levels (LKC25, section 6).
+    """Return where retention falls by more than `jump` between consecutive levels (LKC25).
 
     Args:
         results: of a study.
