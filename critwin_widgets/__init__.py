@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
     from critwin_widgets.engine import ReverseError as ReverseError
+    from critwin_widgets.engine import TokenMixture as TokenMixture
     from critwin_widgets.engine import Trajectories as Trajectories
     from critwin_widgets.engine import components as components
     from critwin_widgets.engine import concave_bracket as concave_bracket
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import forward_reverse as forward_reverse
     from critwin_widgets.engine import log_overlap as log_overlap
     from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import processes as processes
     from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -81,6 +83,7 @@ _HOMES = {
         "LogConcaveMixture",
         "Mixture",
         "ReverseError",
+        "TokenMixture",
         "Trajectories",
         "concave_bracket",
         "count_compilations",
@@ -146,6 +149,7 @@ __all__ = [
     "ReverseError",
     "SeparationCurves",
     "Time",
+    "TokenMixture",
     "Trajectories",
     "WindowComparison",
     "bound_curves",
@@ -172,6 +176,7 @@ __all__ = [
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "processes",
     "reverse_trajectories",
     "rival_times",
     "sharp_bound",
@@ -193,6 +198,7 @@ __getattr__, __dir__ = lazy_names(
         "components": f"{__name__}.engine.components",
         "datasets": f"{__name__}.adapters.datasets",
         "examples": f"{__name__}.theory.examples",
+        "processes": f"{__name__}.engine.processes",
         **{home: f"{__name__}.{home}" for home in _HOMES},
     },
 )

@@ -5,12 +5,14 @@ import numpy as np
 from .._types import PerTime, Subset, TimeLike
 from .._validation import check_choice, check_count, check_positive, check_times
 from ..mixtures import Mixture
+from ..processes.known import MixtureProcess, mixture_of, on_own_clock
 from .estimate import Estimate
+from .levels import log_overlap_of
 from .ways import WAYS, Effort, log_overlap_of_sets
 
 
 def overlap(
-    mixture: Mixture,
+    mixture: Mixture | MixtureProcess,
     a: Subset,
     b: Subset,
     t: TimeLike,
@@ -26,6 +28,7 @@ def overlap(
     *Exact* (closed forms, or quadrature with an error estimate below 1e-6 of the value): Gaussians
     on a line or a plane; Gaussians of one covariance whose mean differences span at most two
     dimensions, so any two or three of them; other components in one or two dimensions.
+    For masked tokens: what can be observed is enumerated, up to equal likelihood ratios.
     *Certified*: sums and maxima of bounds on pairs of components. *Estimated*: a 95 % interval, cut
     to the certified bracket, from stratified draws; Gaussian mixtures that are proven to overlap
     rarely are drawn between their components (importance sampling with bounded weights).
@@ -35,9 +38,9 @@ def overlap(
     every time, that bracket; else the estimate.
 
     Args:
-        mixture: the mixture, `K` components.
+        mixture: the mixture, `K` components; or a process of `cw.processes` on one.
         a, b: component indices or labels of each sub-mixture; they may intersect.
-        t: OU time or array of times, not negative.
+        t: OU time or array of times, not negative; for a process, its levels.
         method: "auto", or one of "exact", "certified" and "estimated".
         n: draws per component of an estimate, or of its first round when `rtol` is given.
         seed: seed of the estimate; the same seed gives the same numbers.
@@ -59,7 +62,7 @@ def overlap(
 
 
 def log_overlap(
-    mixture: Mixture,
+    mixture: Mixture | MixtureProcess,
     a: Subset,
     b: Subset,
     t: TimeLike,
@@ -78,7 +81,7 @@ def log_overlap(
 
 
 def total_variation(
-    mixture: Mixture,
+    mixture: Mixture | MixtureProcess,
     a: Subset,
     b: Subset,
     t: TimeLike,
@@ -129,10 +132,13 @@ def check_effort(method, n, seed, rtol, budget) -> Effort:
 
 
 def _log_overlap(mixture, a, b, t, method, n, seed, rtol, budget) -> Estimate:
+    effort = check_effort(method, n, seed, rtol, budget)
+    process, mixture = on_own_clock(mixture), mixture_of(mixture)
+    if process is not None:
+        return log_overlap_of(process, a, b, t, effort)
     times = check_times(t)
     if not times.size:
         raise ValueError(f"t must hold at least one OU time, not shape {times.shape}")
-    effort = check_effort(method, n, seed, rtol, budget)
     first, second = mixture.indices(a, "a"), mixture.indices(b, "b")
     found = log_overlap_of_sets(mixture, first, second, np.ravel(times), effort)
     return found.reshaped(times.shape)
