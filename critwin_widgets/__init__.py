@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from critwin_widgets.adapters import datasets as datasets
+    from critwin_widgets.adapters import empirical_mixture as empirical_mixture
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.adapters import to_sklearn as to_sklearn
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
+    from critwin_widgets.studies import FairnessReport as FairnessReport
     from critwin_widgets.studies import ForwardReverseStudy as ForwardReverseStudy
+    from critwin_widgets.studies import MembershipReport as MembershipReport
     from critwin_widgets.theory import CriticalWindow as CriticalWindow
     from critwin_widgets.theory import MixtureTree as MixtureTree
     from critwin_widgets.theory import Time as Time
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": (
+        "empirical_mixture",
         "from_labelled",
         "from_sklearn",
         "to_sklearn",
@@ -98,7 +102,11 @@ _HOMES = {
         "notebook_to_html",
         "to_html",
     ),
-    "studies": ("ForwardReverseStudy",),
+    "studies": (
+        "FairnessReport",
+        "ForwardReverseStudy",
+        "MembershipReport",
+    ),
     "theory": (
         "CriticalWindow",
         "MixtureTree",
@@ -139,11 +147,13 @@ __all__ = [
     "CriticalWindow",
     "Estimate",
     "Explorer",
+    "FairnessReport",
     "ForwardReverse",
     "ForwardReverseStudy",
     "GaussianMixture",
     "HierarchyTree",
     "LogConcaveMixture",
+    "MembershipReport",
     "Mixture",
     "MixtureTree",
     "ReverseError",
@@ -162,6 +172,7 @@ __all__ = [
     "critical_window",
     "datasets",
     "decision_curves",
+    "empirical_mixture",
     "enable_compilation_cache",
     "end_time",
     "examples",

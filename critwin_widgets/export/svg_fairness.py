@@ -131,7 +131,8 @@ def _half(curve: Any, j: int, shift: float, axis: LevelAxis, y: float, theme: Th
     colour = feature_line(j, theme.scheme)[0]
     place, low, high = (float(curve[name]) for name in ("half_level", "half_low", "half_high"))
     about = f"{curve['group'].item()}: half decided at {place:.3g} [{low:.3g}, {high:.3g}]"
-    return _dot(j, *(float(axis.x(side)) for side in (place, low, high)), y + shift, colour, theme, about)
+    at = [float(axis.x(side)) for side in (place, low, high)]
+    return _dot(j, at[0], at[1], at[2], y + shift, colour, theme, about)
 
 
 def _final(report: Any, theme: Theme, x0: float, x1: float, top: float) -> tuple[str, float]:

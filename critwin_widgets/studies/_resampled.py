@@ -26,7 +26,7 @@ def half_differences(
 
     def halves(pooled: np.ndarray, chance: np.ndarray) -> np.ndarray:
         """Half levels `(G,)` of pooled counts `(G, L, 2)`."""
-        return np.array([_half(data.levels, *pooled[g].T, chance[g]) for g in range(groups)])
+        return np.array([_half(data.levels, pooled[g, :, 0], pooled[g, :, 1], chance[g]) for g in range(groups)])
 
     own = chances(used, [attribute], inside)[0]
     place = halves(np.einsum("gs,slk->glk", data.inside.astype(np.int64), kept), own)
@@ -87,7 +87,7 @@ def half_of_differences(
                 draws[b, p, v] = _half_change(data.levels, sampled[p, v], ends[p, v])
         tail = (1 - options.confidence) / 2
         for p, v in zip(*np.nonzero(changed), strict=True):
-            found = _half_change(data.levels, curve[p, v], original[p, v] + shares[v])
+            found = _half_change(data.levels, curve[p, v], float(original[p, v] + shares[v]))
             if np.isinf(found):
                 status[p, v] = "open above" if found > 0 else "open below"
                 continue
