@@ -70,7 +70,7 @@ def _rates(report: Any, theme: Theme, x0: float, x1: float, top: float) -> tuple
         parts.append(tag("path", line | {"stroke_width": "2", "stroke_dasharray": dash}, tag("title", text=name)))
     sizes = (report.settings["members"], report.settings["non_members"])
     names = [f"{name} ({size})" for name, size in zip(("members", "non-members"), sizes, strict=True)]
-    parts.append(_names(names, theme, x0 + 10, bottom - 32, x1))
+    parts.append(_names(names, theme, x0 + 10, top + 20, x1))  # towards noise nothing comes back
     return "".join([*parts, axis.draw(theme, bottom)]), bottom + 40
 
 
