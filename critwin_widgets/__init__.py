@@ -13,7 +13,11 @@ from critwin_widgets._lazy import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from critwin_widgets.adapters import DigitClassifier as DigitClassifier
+    from critwin_widgets.adapters import DigitsModel as DigitsModel
     from critwin_widgets.adapters import datasets as datasets
+    from critwin_widgets.adapters import digit_classifier as digit_classifier
+    from critwin_widgets.adapters import digits_model as digits_model
     from critwin_widgets.adapters import empirical_mixture as empirical_mixture
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
@@ -74,6 +78,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": (
+        "DigitClassifier",
+        "DigitsModel",
+        "digit_classifier",
+        "digits_model",
         "empirical_mixture",
         "from_labelled",
         "from_sklearn",
@@ -145,6 +153,8 @@ __all__ = [
     "BoundCurves",
     "BudgetWarning",
     "CriticalWindow",
+    "DigitClassifier",
+    "DigitsModel",
     "Estimate",
     "Explorer",
     "FairnessReport",
@@ -172,6 +182,8 @@ __all__ = [
     "critical_window",
     "datasets",
     "decision_curves",
+    "digit_classifier",
+    "digits_model",
     "empirical_mixture",
     "enable_compilation_cache",
     "end_time",
