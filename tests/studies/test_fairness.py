@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from critwin_widgets.studies import ForwardReverseStudy
 from critwin_widgets.studies._proportions import (
     Proportions,
     at_family,
@@ -14,6 +15,8 @@ from critwin_widgets.studies._proportions import (
 )
 from critwin_widgets.studies.fairness import fairness
 from critwin_widgets.studies.retention import retention
+from critwin_widgets.theory import transition_matrix
+from tests.studies.line import MIXTURE, WEIGHTS, Line, nearest
 from tests.studies.outcomes import results_of, two_regions
 
 
@@ -215,6 +218,23 @@ def test_the_same_seed_gives_the_same_report(results, report):
     assert again.curves.identical(report.curves)
     assert again.timing.identical(report.timing)
     assert again.differences.identical(report.differences)
+
+
+def test_a_study_of_a_known_mixture_agrees_with_theory():
+    levels = np.array([0.3, 0.8, 1.3, 2.0, 5.0])
+    found = ForwardReverseStudy(Line(), 120, nearest, levels=levels, repeats=20, seed=3).run(progress=False)
+    report = found.fairness("side", "which", bootstrap=100, confidence=0.999)
+    matrix = transition_matrix(MIXTURE, levels).value
+    left = np.einsum("i,lii->l", WEIGHTS[:2], matrix[:, :2, :2]) / WEIGHTS[:2].sum()
+    for group, exact in (("left", left), ("right", matrix[:, 2, 2])):
+        one = report.curves.sel(group=group)
+        # A value of the classifier is the component but for one point in 10,000.
+        assert (one["low"] - 1e-3 <= exact).all()
+        assert (exact <= one["high"] + 1e-3).all()
+    final = report.final.sel(group="left")
+    assert final["low"].sel(value="a") <= 0.5 <= final["high"].sel(value="a")
+    assert report.final["proportion"].sel(group="right", value="c").item() > 0.999
+    assert "as if made from pure noise" in report.summary()
 
 
 # ---- what cannot be known ------------------------------------------------------------------------
