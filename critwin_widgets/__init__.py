@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters import datasets as datasets
     from critwin_widgets.adapters import digit_classifier as digit_classifier
     from critwin_widgets.adapters import digits_model as digits_model
+    from critwin_widgets.adapters import empirical_mixture as empirical_mixture
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.adapters import to_sklearn as to_sklearn
@@ -49,7 +50,9 @@ if TYPE_CHECKING:
     from critwin_widgets.export import image_grid as image_grid
     from critwin_widgets.export import notebook_to_html as notebook_to_html
     from critwin_widgets.export import to_html as to_html
+    from critwin_widgets.studies import FairnessReport as FairnessReport
     from critwin_widgets.studies import ForwardReverseStudy as ForwardReverseStudy
+    from critwin_widgets.studies import MembershipReport as MembershipReport
     from critwin_widgets.theory import CriticalWindow as CriticalWindow
     from critwin_widgets.theory import MixtureTree as MixtureTree
     from critwin_widgets.theory import Time as Time
@@ -89,6 +92,7 @@ _HOMES = {
         "SklearnClassifier",
         "digit_classifier",
         "digits_model",
+        "empirical_mixture",
         "from_labelled",
         "from_sklearn",
         "to_sklearn",
@@ -120,7 +124,11 @@ _HOMES = {
         "notebook_to_html",
         "to_html",
     ),
-    "studies": ("ForwardReverseStudy",),
+    "studies": (
+        "FairnessReport",
+        "ForwardReverseStudy",
+        "MembershipReport",
+    ),
     "theory": (
         "CriticalWindow",
         "MixtureTree",
@@ -166,12 +174,14 @@ __all__ = [
     "DigitsModel",
     "Estimate",
     "Explorer",
+    "FairnessReport",
     "ForwardReverse",
     "ForwardReverseStudy",
     "GaussianMixture",
     "HierarchyTree",
     "ImageGrid",
     "LogConcaveMixture",
+    "MembershipReport",
     "Mixture",
     "MixtureTree",
     "ReverseError",
@@ -194,6 +204,7 @@ __all__ = [
     "decision_curves",
     "digit_classifier",
     "digits_model",
+    "empirical_mixture",
     "enable_compilation_cache",
     "end_time",
     "examples",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters.datasets import hierarchy as hierarchy
     from critwin_widgets.adapters.datasets import penguins as penguins
     from critwin_widgets.adapters.datasets import scenes as scenes
+    from critwin_widgets.adapters.empirical import empirical_mixture as empirical_mixture
     from critwin_widgets.adapters.labelled import from_labelled as from_labelled
     from critwin_widgets.adapters.masked_text import MaskedTextProcess as MaskedTextProcess
     from critwin_widgets.adapters.sklearn import from_sklearn as from_sklearn
@@ -36,6 +37,7 @@ _HOMES = {
         "penguins",
         "scenes",
     ),
+    "empirical": ("empirical_mixture",),
     "labelled": ("from_labelled",),
     "masked_text": ("MaskedTextProcess",),
     "sklearn": (
@@ -63,6 +65,7 @@ __all__ = [
     "digit_classifier",
     "digits",
     "digits_model",
+    "empirical_mixture",
     "from_labelled",
     "from_sklearn",
     "hierarchy",

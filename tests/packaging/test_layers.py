@@ -20,7 +20,7 @@ ALLOWED = {
     "engine": {"base"},
     "theory": {"base", "engine"},
     "adapters": {"base", "engine"},
-    "studies": {"base", "engine", "theory", "adapters"},
+    "studies": {"base", "engine", "theory", "adapters", "pictures"},
     "pictures": {"base", "engine", "theory"},
     "widgets": {"base", "engine", "theory", "adapters", "studies", "pictures"},
     "pages": {"base", "engine", "theory", "adapters", "studies", "pictures", "widgets"},
