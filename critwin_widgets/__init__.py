@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import upper_time as upper_time
     from critwin_widgets.widgets import BoundCurves as BoundCurves
     from critwin_widgets.widgets import Explorer as Explorer
+    from critwin_widgets.widgets import FeatureTimeline as FeatureTimeline
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
 
@@ -123,6 +124,7 @@ _HOMES = {
     "widgets": (
         "BoundCurves",
         "Explorer",
+        "FeatureTimeline",
         "HierarchyTree",
         "SeparationCurves",
     ),
@@ -134,6 +136,7 @@ __all__ = [
     "CriticalWindow",
     "Estimate",
     "Explorer",
+    "FeatureTimeline",
     "ForwardReverse",
     "GaussianMixture",
     "HierarchyTree",
