@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from critwin_widgets.theory import upper_time as upper_time
     from critwin_widgets.widgets import BoundCurves as BoundCurves
     from critwin_widgets.widgets import Explorer as Explorer
+    from critwin_widgets.widgets import FeatureTimeline as FeatureTimeline
     from critwin_widgets.widgets import HierarchyTree as HierarchyTree
     from critwin_widgets.widgets import SeparationCurves as SeparationCurves
 
@@ -158,6 +159,7 @@ _HOMES = {
     "widgets": (
         "BoundCurves",
         "Explorer",
+        "FeatureTimeline",
         "HierarchyTree",
         "SeparationCurves",
     ),
@@ -175,6 +177,7 @@ __all__ = [
     "Estimate",
     "Explorer",
     "FairnessReport",
+    "FeatureTimeline",
     "ForwardReverse",
     "ForwardReverseStudy",
     "GaussianMixture",

@@ -34,17 +34,19 @@ const cssAsText = {
 
 /** @type {import("esbuild").BuildOptions[]} */
 const targets = [
-  {
-    ...common,
-    entryPoints: [join(here, "src/hierarchy_tree/index.ts")],
-    outfile: join(out, "hierarchy_tree.js"),
-  },
-  {
-    ...common,
-    banner: {},
-    entryPoints: [join(here, "src/hierarchy_tree/style.css")],
-    outfile: join(out, "hierarchy_tree.css"),
-  },
+  ...["hierarchy_tree", "feature_timeline"].flatMap((widget) => [
+    {
+      ...common,
+      entryPoints: [join(here, `src/${widget}/index.ts`)],
+      outfile: join(out, `${widget}.js`),
+    },
+    {
+      ...common,
+      banner: {},
+      entryPoints: [join(here, `src/${widget}/style.css`)],
+      outfile: join(out, `${widget}.css`),
+    },
+  ]),
   {
     ...common,
     // An IIFE with a global, so that a page saved to disk can inline it in a plain <script>

@@ -1,4 +1,4 @@
-"""Finds the live pictures in widget state and writes them as plain JSON.
+"""Finds the live pictures (trees and timelines) in widget state and writes them as plain JSON.
 
 Two sources give the same thing: the state that a notebook stores (`metadata.widgets`, with its
 buffers listed apart in base64) and a widget in this process (with its buffers in place as bytes).
@@ -16,31 +16,34 @@ from typing import Any
 STATE_MIME = "application/vnd.jupyter.widget-state+json"
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
 _REFERENCE = "IPY_MODEL_"
-_TREE = "critwin_widgets.widgets.hierarchy_tree.HierarchyTree"
+_LIVE = (
+    "critwin_widgets.widgets.hierarchy_tree.HierarchyTree",
+    "critwin_widgets.widgets.feature_timeline.FeatureTimeline",
+)
 # Of ipywidgets' own making, or the program itself: of no use to a page that brings its own.
 _NOT_STATE = ("layout", "tabbable", "tooltip", "comm")
 
 
-def stored_trees(models: Mapping[str, Any], model_id: str) -> list[dict[str, Any]]:
-    """States of the HierarchyTrees shown by the model `model_id`: itself, or those inside it.
+def stored_pictures(models: Mapping[str, Any], model_id: str) -> list[dict[str, Any]]:
+    """States of the trees and timelines shown by the model `model_id`: itself, or those inside it.
 
     Args:
       models: the `state` of a notebook's widget metadata, by model id.
       model_id: the model that an output views.
 
     Returns:
-      JSON-ready states in order of appearance; empty if the model is unknown or shows no tree.
+      JSON-ready states in order of appearance; empty if the model is unknown or shows no such picture.
     """
     return [_with_buffers(models[found]) for found in _walk(models, model_id, set())]
 
 
-def live_trees(widget: Any) -> list[dict[str, Any]]:
-    """States of the HierarchyTrees shown by a widget of this process, as in `stored_trees`."""
-    from critwin_widgets.widgets import HierarchyTree
+def live_pictures(widget: Any) -> list[dict[str, Any]]:
+    """States of the trees and timelines shown by a widget of this process, as in `stored_pictures`."""
+    from critwin_widgets.widgets import FeatureTimeline, HierarchyTree
 
-    if isinstance(widget, HierarchyTree):
+    if isinstance(widget, HierarchyTree | FeatureTimeline):
         return [_public(_plain(widget.get_state()))]
-    return [state for child in getattr(widget, "children", ()) for state in live_trees(child)]
+    return [state for child in getattr(widget, "children", ()) for state in live_pictures(child)]
 
 
 def script_json(value: Any) -> str:
@@ -57,7 +60,7 @@ def _walk(models: Mapping[str, Any], model_id: str, seen: set[str]) -> Iterator[
         return
     seen.add(model_id)
     state = models[model_id].get("state", {})
-    if state.get("_anywidget_id") == _TREE:
+    if state.get("_anywidget_id") in _LIVE:
         yield model_id
         return
     for child in state.get("children", ()):

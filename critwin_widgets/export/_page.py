@@ -41,7 +41,7 @@ class Page:
         """HTML of a live picture.
 
         Args:
-          state: JSON-ready state of a HierarchyTree (`_live`).
+          state: JSON-ready state of a tree or timeline (`_live`).
           still: HTML of the picture for readers without scripts.
         """
         self._states.append(state)

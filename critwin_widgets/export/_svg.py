@@ -98,7 +98,8 @@ def fit_text(text: str, size: float, room: float) -> str:
         return text
     while text and text_width(text + "…", size) > room:
         text = text[:-1]
-    return text.rstrip() + "…"
+    # A joiner left at the end would tie the ellipsis to what it follows.
+    return text.rstrip().rstrip("\u200d") + "…"
 
 
 class Boxes:

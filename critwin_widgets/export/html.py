@@ -1,4 +1,4 @@
-"""Self-contained HTML: one file, no server, no kernel, no request, and the trees still live."""
+"""Self-contained HTML: one file, no server, no kernel, no request, and the pictures still live."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from critwin_widgets import __version__
-from critwin_widgets.export._live import STATE_MIME, VIEW_MIME, live_trees, stored_trees
+from critwin_widgets.export._live import STATE_MIME, VIEW_MIME, live_pictures, stored_pictures
 from critwin_widgets.export._page import Page
 
 if TYPE_CHECKING:
@@ -25,23 +25,24 @@ _SOURCE = re.compile(r"""\bsrc\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
 
 
 def to_html(widget: Any, path: str | Path, title: str | None = None) -> Path:
-    """Writes one widget as a self-contained page in which its tree is live.
+    """Writes one widget as a self-contained page in which its picture is live.
 
     Args:
-      widget: a `HierarchyTree`, or a widget that contains one, such as an `Explorer`.
+      widget: a `HierarchyTree` or `FeatureTimeline`, or a widget that contains one, such as an `Explorer`.
       path: the file to write.
-      title: the page's title; by default the tree's own, or the name of the widget's class.
+      title: the page's title; by default the picture's own, or the name of the widget's class.
 
     Returns:
       The path written.
 
     Raises:
-      ValueError: if the widget shows no tree.
+      ValueError: if the widget shows neither.
     """
-    states = live_trees(widget)
+    states = live_pictures(widget)
     if not states:
         raise ValueError(
-            f"widget must be a HierarchyTree or contain one, as an Explorer does, not {type(widget).__name__}"
+            f"widget must be a HierarchyTree or FeatureTimeline, or contain one as an Explorer does, "
+            f"not {type(widget).__name__}"
         )
     heading = title or states[0].get("data", {}).get("title") or type(widget).__name__
     page = Page()
@@ -52,9 +53,9 @@ def to_html(widget: Any, path: str | Path, title: str | None = None) -> Path:
 def notebook_to_html(
     notebook: str | Path | NotebookNode, path: str | Path, title: str | None = None, *, execute: bool = False
 ) -> Path:
-    """Writes a notebook as a self-contained page: text, code, still pictures, and live trees.
+    """Writes a notebook as a self-contained page: text, code, still pictures, and live trees and timelines.
 
-    A tree is live if the notebook holds its state, as it does after a run with `execute=True` or
+    A picture is live if the notebook holds its state, as it does after a run with `execute=True` or
     when JupyterLab saves it with *Save Widget State Automatically*. Anything else that a widget
     drew appears as the still picture that was displayed with it.
 
@@ -131,7 +132,7 @@ def _outputs(outputs: list[Any], models: dict[str, Any], page: Page) -> list[Any
             kept.append(output)
             continue
         still = kept[-1] if kept and is_still(kept[-1]) else None
-        states = stored_trees(models, view.get("model_id", ""))
+        states = stored_pictures(models, view.get("model_id", ""))
         if states:
             if still is not None:
                 kept.pop()

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { standaloneSvg } from "../src/hierarchy_tree/export";
 import { renderHierarchyTree } from "../src/hierarchy_tree/widget";
 import type { State } from "../src/lib/contract.gen";
 import { PageModel } from "../src/lib/host";
+import { standaloneSvg } from "../src/lib/save";
 import { mount } from "../src/standalone";
 import { digits, penguins, scenes, single } from "./fixtures";
 

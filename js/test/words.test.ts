@@ -2,15 +2,8 @@ import { describe, expect, it } from "vitest";
 import { decodeTree, vertexOf } from "../src/hierarchy_tree/data";
 import { walk } from "../src/hierarchy_tree/keyboard";
 import { plateauAt } from "../src/hierarchy_tree/plateaus";
-import {
-  censusWords,
-  facts,
-  listing,
-  percent,
-  probability,
-  sentence,
-  withBracket,
-} from "../src/hierarchy_tree/words";
+import { censusWords, facts, sentence } from "../src/hierarchy_tree/words";
+import { listing, percent, probability, withBracket } from "../src/lib/say";
 import { digits, scenes, single } from "./fixtures";
 
 const tree = decodeTree(scenes());

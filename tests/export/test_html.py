@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from critwin_widgets.export import notebook_to_html, to_html
 from critwin_widgets.export.__main__ import decision_tables
-from critwin_widgets.export._live import STATE_MIME, VIEW_MIME, script_json, stored_trees
+from critwin_widgets.export._live import STATE_MIME, VIEW_MIME, script_json, stored_pictures
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!--"
 TREE = "critwin_widgets.widgets.hierarchy_tree.HierarchyTree"
@@ -89,13 +89,13 @@ def page_of(node: Any, tmp_path: Path, **options: Any) -> str:
 
 
 def test_a_tree_is_found_inside_containers_and_once() -> None:
-    (state,) = stored_trees(widget_state(), "box")
+    (state,) = stored_pictures(widget_state(), "box")
     assert state["data"]["times"] == {"dtype": "float64", "shape": [2], "b64": base64.b64encode(bytes(16)).decode()}
     assert state["eps"] == 0.1
     assert "_esm" not in state
     assert "layout" not in state
-    assert stored_trees(widget_state(), "slider") == []
-    assert stored_trees(widget_state(), "unknown") == []
+    assert stored_pictures(widget_state(), "slider") == []
+    assert stored_pictures(widget_state(), "unknown") == []
 
 
 def test_json_cannot_leave_its_script() -> None:
@@ -186,7 +186,9 @@ def test_a_missing_notebook_is_an_error(tmp_path: Path) -> None:
 def test_a_widget_without_a_tree_is_an_error(tmp_path: Path) -> None:
     from ipywidgets import IntSlider
 
-    with pytest.raises(ValueError, match=r"widget must be a HierarchyTree or contain one.*not IntSlider"):
+    with pytest.raises(
+        ValueError, match=r"widget must be a HierarchyTree or FeatureTimeline, or contain one.*not IntSlider"
+    ):
         to_html(IntSlider(), tmp_path / "page.html")
 
 

@@ -1,6 +1,7 @@
 /** Everything around the picture: heading, tools, sentence, ε slider, inspector, table. */
 import { CLOCKS } from "../lib/clocks";
 import { CLOCK_IDS, type Clock, type View } from "../lib/contract.gen";
+import { button, makeMenu, segmented } from "../lib/controls";
 import { h } from "../lib/dom";
 import type { Tree } from "./data";
 import { HELP } from "./keyboard";
@@ -33,51 +34,6 @@ export interface Chrome {
   inspectorBody: HTMLDivElement;
   inspectorClose: HTMLButtonElement;
   table: HTMLDivElement;
-}
-
-const button = (text: string, label: string, extra: Record<string, string> = {}) =>
-  h("button", { type: "button", "aria-label": label, title: label, ...extra }, text);
-
-function segmented<T extends string>(
-  name: string,
-  items: ReadonlyArray<[id: T, text: string, label: string]>,
-): { group: HTMLElement; buttons: Map<T, HTMLButtonElement> } {
-  const buttons = new Map<T, HTMLButtonElement>();
-  for (const [id, text, label] of items) {
-    buttons.set(id, button(text, label, { "aria-pressed": "false", "data-value": id }));
-  }
-  const group = h("div", { class: "cw-segments", role: "group", "aria-label": name });
-  group.append(...buttons.values());
-  return { group, buttons };
-}
-
-function makeMenu() {
-  const saveSvg = h(
-    "button",
-    { type: "button", role: "menuitem", "data-action": "svg" },
-    "Save as SVG",
-  );
-  const savePng = h(
-    "button",
-    { type: "button", role: "menuitem", "data-action": "png" },
-    "Save as PNG",
-  );
-  const unfold = h(
-    "button",
-    { type: "button", role: "menuitem", "data-action": "unfold" },
-    "Unfold all branches",
-  );
-  const keys = h("dl", { class: "cw-keys" });
-  for (const [key, what] of HELP) keys.append(h("dt", {}, key), h("dd", {}, what));
-  const menu = h(
-    "div",
-    { class: "cw-menu", role: "menu", "aria-label": "Picture", hidden: true },
-    saveSvg,
-    savePng,
-    unfold,
-    keys,
-  );
-  return { menu, saveSvg, savePng, unfold };
 }
 
 function makeFoot() {
@@ -118,11 +74,14 @@ export function makeChrome(el: HTMLElement): Chrome {
   const zoomReset = button("⤢", "Show all");
   const zoomIn = button("+", "Zoom in");
   const tableButton = button("▦", "Table of the numbers", { "aria-pressed": "false" });
-  const menuButton = button("⋯", "Save, and help with keys", {
-    "aria-haspopup": "menu",
-    "aria-expanded": "false",
-  });
-  const menu = makeMenu();
+  const { menu, menuButton, actions } = makeMenu(
+    [
+      ["svg", "Save as SVG"],
+      ["png", "Save as PNG"],
+      ["unfold", "Unfold all branches"],
+    ],
+    HELP,
+  );
   const title = h("div", { class: "cw-title" });
   const say = h("p", { class: "cw-say" });
   const live = h("div", { class: "cw-live", "aria-live": "polite" });
@@ -150,7 +109,7 @@ export function makeChrome(el: HTMLElement): Chrome {
       zoomReset,
       zoomIn,
     ),
-    h("div", { class: "cw-segments cw-anchor" }, tableButton, menuButton, menu.menu),
+    h("div", { class: "cw-segments cw-anchor" }, tableButton, menuButton, menu),
   );
   // The attribute keeps JupyterLab's own shortcuts away from keys pressed in here.
   const root = h(
@@ -183,7 +142,10 @@ export function makeChrome(el: HTMLElement): Chrome {
     inspectorClose,
     views: views.buttons,
     clocks: clocks.buttons,
-    ...menu,
+    menu,
+    saveSvg: actions.svg,
+    savePng: actions.png,
+    unfold: actions.unfold,
     ...foot,
   };
 }

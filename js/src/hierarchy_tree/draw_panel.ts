@@ -1,5 +1,6 @@
 /** The lower panel (decided fraction of each feature), the time axis and the time cursor. */
-import { CLOCKS, compact, sayTime, ticks } from "../lib/clocks";
+import { drawTimeAxis, placeCursor } from "../lib/axis";
+import { CLOCKS, sayTime } from "../lib/clocks";
 import { DASHES, LINES } from "../lib/colour";
 import { resample } from "../lib/interp";
 import type { Feature } from "./data";
@@ -111,96 +112,24 @@ export function drawMarks(picture: Picture, scene: Scene): void {
 
 export function drawAxis(picture: Picture, scene: Scene): void {
   const { axis, frame, settings } = scene;
-  const y = frame.curvesBottom;
-  const values = ticks(axis, Math.max(3, Math.floor((frame.right - frame.left) / 90)));
-  picture.axis
-    .selectAll<SVGLineElement, number>("line.cw-base")
-    .data([0])
-    .join("line")
-    .attr("class", "cw-base")
-    .attr("x1", frame.left)
-    .attr("x2", frame.right)
-    .attr("y1", y)
-    .attr("y2", y);
-  const marks = picture.axis
-    .selectAll<SVGGElement, number>("g")
-    .data(values, (v) => v)
-    .join((enter) => {
-      const g = enter.append("g");
-      g.append("line").attr("y2", 5);
-      g.append("text").attr("y", 16).attr("text-anchor", "middle");
-      return g;
-    })
-    .attr("transform", (v) => `translate(${f(axis.x(CLOCKS[axis.clock].from(v)))},${y})`);
-  marks.select("text").text((v) => compact(v));
-  const captions = [
-    { x: frame.left, text: "◂ noise", anchor: "start" },
-    {
-      x: (frame.left + frame.right) / 2,
-      text: frame.narrow
-        ? CLOCKS[settings.clock].name
-        : `${CLOCKS[settings.clock].name} — generation runs to the right`,
-      anchor: "middle",
-    },
-    { x: frame.right, text: "data ▸", anchor: "end" },
-  ];
-  picture.axis
-    .selectAll<SVGTextElement, (typeof captions)[number]>("text.cw-caption")
-    .data(captions)
-    .join("text")
-    .attr("class", "cw-caption")
-    .attr("x", (c) => c.x)
-    .attr("y", y + 33)
-    .attr("text-anchor", (c) => c.anchor)
-    .text((c) => c.text);
-}
-
-/** Parts of the cursor, made once; `moveCursor` only moves them. */
-export function makeCursor(picture: Picture): void {
-  const g = picture.cursor;
-  g.append("line").attr("class", "cw-cursor-line");
-  g.append("g").attr("class", "cw-cursor-dots").attr("aria-hidden", "true");
-  const handle = g
-    .append("g")
-    .attr("class", "cw-handle")
-    .attr("role", "slider")
-    .attr("tabindex", 0)
-    .attr("aria-label", "Time cursor");
-  handle.append("rect").attr("class", "cw-grip");
-  handle.append("rect").attr("class", "cw-pill").attr("rx", 11).attr("height", 22);
-  handle.append("text").attr("class", "cw-pill-text").attr("dy", "0.35em");
+  const { name, from } = CLOCKS[settings.clock];
+  const caption = frame.narrow ? name : `${name} — generation runs to the right`;
+  const { left, right } = frame;
+  drawTimeAxis(picture.axis, { axis, left, right, y: frame.curvesBottom, caption }, from);
 }
 
 export function moveCursor(picture: Picture, scene: Scene, t: number, sentence: string): void {
   const { axis, frame, settings, curves, tree } = scene;
   const g = picture.cursor;
-  const x = axis.x(t);
-  const shown = tree.order.length > 1 && x >= frame.left - 0.5 && x <= frame.right + 0.5;
-  g.attr("display", shown ? null : "none");
-  if (!shown) return;
+  if (tree.order.length === 1) {
+    g.attr("display", "none");
+    return;
+  }
+  const { left, right, curvesBottom: bottom } = frame;
   const text = sayTime(t, settings.clock);
-  const width = settings.measure(text, 11.5, true) + 22;
-  const centre = Math.min(Math.max(x, frame.left + width / 2), frame.right - width / 2);
-  g.select(".cw-cursor-line")
-    .attr("x1", x)
-    .attr("x2", x)
-    .attr("y1", 25)
-    .attr("y2", frame.curvesBottom);
-  g.select(".cw-pill")
-    .attr("x", centre - width / 2)
-    .attr("y", 5)
-    .attr("width", width);
-  g.select(".cw-pill-text").attr("x", centre).attr("y", 16).text(text);
-  g.select(".cw-grip")
-    .attr("x", x - 8)
-    .attr("y", 4)
-    .attr("width", 16)
-    .attr("height", frame.curvesBottom - 4);
-  g.select(".cw-handle")
-    .attr("aria-valuemin", 0)
-    .attr("aria-valuemax", tree.tMax)
-    .attr("aria-valuenow", Number(t.toFixed(4)))
-    .attr("aria-valuetext", sentence);
+  const { measure } = settings;
+  const place = { axis, left, right, bottom, t, tMax: tree.tMax, text, sentence, measure };
+  if (!placeCursor(g, place)) return;
   const inks = LINES[settings.scheme];
   const y = level(scene);
   g.select(".cw-cursor-dots")
@@ -208,7 +137,7 @@ export function moveCursor(picture: Picture, scene: Scene, t: number, sentence: 
     .data(curves)
     .join("circle")
     .attr("r", 3)
-    .attr("cx", x)
+    .attr("cx", axis.x(t))
     .attr("cy", (c) => y(valueAt(scene, c.decided, t)))
     .attr("fill", (_, i) => inks[i % inks.length]!);
 }

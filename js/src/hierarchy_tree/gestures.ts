@@ -1,8 +1,9 @@
 /** Mouse, touch, keys and buttons of one view. Everything attached here is detached on destroy. */
 import { type D3ZoomEvent, zoom as makeZoom, type ZoomBehavior, zoomIdentity } from "d3-zoom";
 import type { Clock, View as ViewName } from "../lib/contract.gen";
+import { attachMenu } from "../lib/controls";
 import { setAttributeIfNew } from "../lib/dom";
-import { savePng, saveSvg } from "./export";
+import { savePng, saveSvg } from "../lib/save";
 import { walk } from "./keyboard";
 import { EPS, MARK, type View, ZOOM } from "./view";
 
@@ -273,40 +274,5 @@ function attachButtons(view: View, zoomer: Zoomer, signal: AbortSignal): void {
     { signal },
   );
   chrome.slider.addEventListener("change", () => view.settle(), { signal });
-  attachMenu(view, signal);
-}
-
-function attachMenu(view: View, signal: AbortSignal): void {
-  const { menu, menuButton, root } = view.chrome;
-  const show = (open: boolean) => {
-    menu.hidden = !open;
-    menuButton.setAttribute("aria-expanded", String(open));
-    if (open) menu.querySelector("button")?.focus();
-  };
-  menuButton.addEventListener("click", () => show(menu.hidden !== false), { signal });
-  menu.addEventListener("click", () => show(false), { signal });
-  menu.addEventListener(
-    "keydown",
-    (event) => {
-      const buttons = [...menu.querySelectorAll("button")];
-      const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
-      if (event.key === "Escape") {
-        show(false);
-        menuButton.focus();
-      } else if (event.key === "ArrowDown") buttons[(at + 1) % buttons.length]!.focus();
-      else if (event.key === "ArrowUp") buttons.at(at - 1)!.focus();
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    },
-    { signal },
-  );
-  document.addEventListener(
-    "pointerdown",
-    (event) => {
-      if (!menu.hidden && !root.querySelector(".cw-anchor")!.contains(event.target as Node))
-        show(false);
-    },
-    { signal },
-  );
+  attachMenu(view.chrome, signal);
 }

@@ -6,11 +6,6 @@ const MORPH_MS = 520;
 
 const ease = (p: number) => p * p * (3 - 2 * p);
 
-/** Motion helps the eye follow; not where it is unwelcome. */
-export function motionWelcome(): boolean {
-  return !(globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? true);
-}
-
 export class Motion {
   private folding = new Map<number, { to: 0 | 1; start: number }>();
   private morph: { from: Clock; start: number } | null = null;

@@ -3,10 +3,10 @@ import { CLOCKS, compact } from "../lib/clocks";
 import type { Clock } from "../lib/contract.gen";
 import { h } from "../lib/dom";
 import { lerpAt } from "../lib/interp";
+import { percent, probability, withBracket } from "../lib/say";
 import type { Tree, Vertex } from "./data";
 import { nameOf } from "./names";
 import { plateauAt } from "./plateaus";
-import { percent, probability, withBracket } from "./words";
 
 const HEADS = [
   "what is decided",

@@ -2,14 +2,17 @@
  * One view of the model: keeps the scene, decides what a change touches, draws it in the next frame.
  * Pointer and key handling live in `gestures.ts`; this file knows no events of the page but resize.
  */
+import { makeCursor } from "../lib/axis";
+import { placeCard } from "../lib/card";
 import type { Scheme } from "../lib/colour";
 import { toHex } from "../lib/colour";
 import type { State } from "../lib/contract.gen";
 import { frameScheduler, setAttributeIfNew, setText, throttle } from "../lib/dom";
 import type { Host } from "../lib/host";
-import { canvasMeasure, type Measure } from "../lib/text";
+import { motionWelcome } from "../lib/motion";
+import { canvasMeasure, FONT, type Measure } from "../lib/text";
 import { resolveScheme, watchScheme } from "../lib/theme";
-import { fillCard, placeCard } from "./card";
+import { fillCard } from "./card";
 import { type Chrome, makeChrome, setEpsScale } from "./chrome";
 import { decodeTree, type Tree, type Vertex, vertexOf } from "./data";
 import {
@@ -31,9 +34,9 @@ import {
   moveDendrogram,
   sameVertices,
 } from "./draw_dendrogram";
-import { drawAxis, drawCurves, drawMarks, makeCursor, moveCursor } from "./draw_panel";
+import { drawAxis, drawCurves, drawMarks, moveCursor } from "./draw_panel";
 import { certifyItems, drawItems, drawWindow, highlight, moveItems } from "./items";
-import { Motion, motionWelcome } from "./motion";
+import { Motion } from "./motion";
 import { makePicture, type Picture } from "./picture";
 import { makeScene, type Scene, type Zoom, zoomed } from "./scene";
 import { makeTable } from "./table";
@@ -58,8 +61,6 @@ const TOUCHES: Partial<Record<keyof State, number>> = {
   theme: LAYOUT,
   show_table: TIME,
 };
-
-const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
 
 export class View {
   tree: Tree;
@@ -100,7 +101,7 @@ export class View {
     this.picture = makePicture(this.chrome.stage, this.tree.title);
     this.measure = canvasMeasure(document, FONT);
     this.saver = throttle(() => host.save_changes(), 60);
-    makeCursor(this.picture);
+    makeCursor(this.picture.cursor);
     this.adopt(this.tree);
     this.motion = new Motion(host.get("collapsed"), host.get("clock"));
     this.listen();

@@ -2,6 +2,7 @@
 import { CLOCKS, compact, sayTime } from "../lib/clocks";
 import type { Clock, Method, WireEstimate } from "../lib/contract.gen";
 import { lerpAt, type Row } from "../lib/interp";
+import { listing, percent, probability, withBracket } from "../lib/say";
 import { arrived, certificate, type Interval, type Tree, type Vertex } from "./data";
 import { nameOf } from "./names";
 import { census, criticalWindow, type Plateau, plateauAt } from "./plateaus";
@@ -13,26 +14,10 @@ export interface Fact {
   how: Method | "";
 }
 
-/** A fraction in per cent; never rounds something short of certainty up to 100 %. */
-export function percent(fraction: number): string {
-  if (!Number.isFinite(fraction)) return "–";
-  const p = 100 * Math.min(1, Math.max(0, fraction));
-  if (p >= 99.95) return "100 %";
-  if (p > 99.5) return "> 99 %";
-  if (p > 0.05 && p < 0.5) return "< 1 %";
-  return `${Math.round(p)} %`;
-}
-
 function stage(fraction: number): string {
   if (fraction >= 0.95) return `decided (${percent(fraction)})`;
   if (fraction <= 0.05) return `not yet decided (${percent(fraction)})`;
   return `${percent(fraction)} decided`;
-}
-
-/** "a", "a and b", "a, b and c". */
-export function listing(parts: string[]): string {
-  if (parts.length < 2) return parts.join("");
-  return `${parts.slice(0, -1).join(", ")} and ${parts[parts.length - 1]}`;
 }
 
 /** A vertex as a set; its label does not break across lines. */
@@ -69,12 +54,6 @@ export function sentence(tree: Tree, t: number, clock: Clock, subject: Vertex | 
   );
 }
 
-export function probability(p: number): string {
-  if (p > 0.995 && p < 0.9995) return "> 0.99";
-  if (p >= 0.9995) return "1.00";
-  return p.toFixed(2);
-}
-
 /** "7 of 15 vertices" for the ε slider; says where the first appears when there is none. */
 export function censusWords(tree: Tree, eps: number): string {
   const { count, first } = census(tree, eps);
@@ -87,12 +66,6 @@ export function censusWords(tree: Tree, eps: number): string {
     `certified at ε = ${e}: only the root. The first plateau, ${set(first)}, ` +
     `appears at ε = ${at.toFixed(at < 0.01 ? 4 : 3)}`
   );
-}
-
-/** "2.37 [2.31, 2.44]", the bracket left out where it is no wider than the digits shown. */
-export function withBracket(e: Interval, say: (value: number) => string): string {
-  const [value, low, high] = [say(e.value), say(e.low), say(e.high)];
-  return low === value && high === value ? value : `${value} [${low}, ${high}]`;
 }
 
 const at = (tree: Tree, value: Row, low: Row, high: Row, t: number): Interval => ({

@@ -1,31 +1,32 @@
 /** What a widget needs of its model, and a model for pages without a kernel. */
 import { DEFAULTS, type State } from "./contract.gen";
 
-export interface Host {
-  get<K extends keyof State>(name: K): State[K];
-  set<K extends keyof State>(name: K, value: State[K]): void;
+export interface Host<S extends object = State> {
+  get<K extends keyof S>(name: K): S[K];
+  set<K extends keyof S>(name: K, value: S[K]): void;
   save_changes(): void;
   on(event: string, listener: () => void): void;
   off(event: string, listener: () => void): void;
 }
 
 /** A model that lives in the page: same traits, same events, nothing to save to. */
-export class PageModel implements Host {
-  private state: State;
+export class PageModel<S extends object = State> implements Host<S> {
+  private state: S;
   private listeners = new Map<string, Set<() => void>>();
 
-  constructor(state: Partial<State>) {
-    this.state = { ...structuredClone(DEFAULTS), data: {} as State["data"], ...state };
+  /** The defaults are those of `HierarchyTree` unless others are given. */
+  constructor(state: Partial<NoInfer<S>>, defaults: object = DEFAULTS) {
+    this.state = { data: {}, ...structuredClone(defaults), ...state } as S;
   }
 
-  get<K extends keyof State>(name: K): State[K] {
+  get<K extends keyof S>(name: K): S[K] {
     return this.state[name];
   }
 
-  set<K extends keyof State>(name: K, value: State[K]): void {
+  set<K extends keyof S>(name: K, value: S[K]): void {
     if (Object.is(this.state[name], value)) return;
     this.state[name] = value;
-    for (const listener of [...(this.listeners.get(`change:${name}`) ?? [])]) listener();
+    for (const listener of [...(this.listeners.get(`change:${String(name)}`) ?? [])]) listener();
   }
 
   save_changes(): void {}

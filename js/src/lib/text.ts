@@ -2,6 +2,9 @@
 
 export type Measure = (text: string, size: number, bold?: boolean) => number;
 
+/** The face that pictures are set in; the same stands in the stylesheets. */
+export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
+
 const NARROW = /[iljtfrI.,:;'|!()[\] ·]/;
 const WIDE = /[mwMW@%—]/;
 
@@ -39,6 +42,13 @@ export function canvasMeasure(doc: Document, family: string): Measure {
   };
 }
 
+const clusters = typeof Intl !== "undefined" && "Segmenter" in Intl ? new Intl.Segmenter() : null;
+
+/** What a reader takes for one character: an emoji of several code points is not cut in two. */
+function characters(text: string): string[] {
+  return clusters === null ? [...text] : Array.from(clusters.segment(text), (s) => s.segment);
+}
+
 /** `text`, or as much of it as fits `room` pixels with an ellipsis; "" when nothing does. */
 export function truncate(
   text: string,
@@ -48,7 +58,7 @@ export function truncate(
   bold = false,
 ): string {
   if (measure(text, size, bold) <= room) return text;
-  const chars = [...text];
+  const chars = characters(text);
   let lo = 0;
   let hi = chars.length;
   while (lo < hi) {

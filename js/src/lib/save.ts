@@ -19,7 +19,7 @@ const KEPT = [
   "image-rendering",
 ] as const;
 
-const DROPPED = ".cw-items, .cw-backdrop, .cw-grip, [display='none']";
+const DROPPED = ".cw-items, .cw-backdrop, .cw-grip, .cw-hit, [display='none']";
 
 /** A copy that no stylesheet needs to accompany. */
 export function standaloneSvg(svg: SVGSVGElement, background: string): string {
@@ -27,7 +27,8 @@ export function standaloneSvg(svg: SVGSVGElement, background: string): string {
   const originals = svg.querySelectorAll<SVGElement>("*");
   const copies = copy.querySelectorAll<SVGElement>("*");
   // Unzoomed, plain strokes are the same and also scale with the picture.
-  const zoomed = svg.querySelector(".cw-river[transform*='scale(1,1)']") === null;
+  const river = svg.querySelector(".cw-river");
+  const zoomed = river !== null && !river.matches("[transform*='scale(1,1)']");
   const kept = zoomed ? [...KEPT, "vector-effect"] : KEPT;
   originals.forEach((node, i) => {
     if (node.closest("defs") !== null) return;
