@@ -15,6 +15,7 @@ export interface Chrome {
   card: HTMLDivElement;
   views: Map<View, HTMLButtonElement>;
   clocks: Map<Clock, HTMLButtonElement>;
+  clockGroup: HTMLElement;
   zoomIn: HTMLButtonElement;
   zoomOut: HTMLButtonElement;
   zoomReset: HTMLButtonElement;
@@ -183,6 +184,7 @@ export function makeChrome(el: HTMLElement): Chrome {
     inspectorClose,
     views: views.buttons,
     clocks: clocks.buttons,
+    clockGroup: clocks.group,
     ...menu,
     ...foot,
   };
