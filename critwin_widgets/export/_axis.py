@@ -12,7 +12,38 @@ CLOCK_NAMES = {
     "sigma": "noise level σ",
     "alpha_bar": "signal left, ᾱ",
     "log_snr": "log signal-to-noise ratio λ",
+    "masked": "noise level, as fraction of tokens masked",
+    "hidden": "noise level, as tokens hidden",
 }
+
+CLOCKS_OF_SYMBOL = {"t": ("t", "sigma", "alpha_bar", "log_snr"), "m": ("masked",), "h": ("hidden",)}
+"""Clocks on which times of an index set can be shown, by its symbol; the first is their own unit."""
+
+_OWN = ("t", "masked", "hidden")
+"""Clocks that show times as they are stored."""
+
+
+def clocks_of(tree: Any) -> tuple[str, ...]:
+    """The clocks on which a tree's times can be shown; the first is the unit that they are stored in."""
+    return CLOCKS_OF_SYMBOL[tree.index.symbol]
+
+
+def clock_for(tree: Any, clock: str) -> str:
+    """The clock to draw a tree with: the one asked for; its own unit where ``"t"``, the default, is none of its clocks.
+
+    Raises:
+        ValueError: The clock is unknown, or the tree's times cannot be shown on it.
+    """
+    known = clocks_of(tree)
+    if clock == "t":
+        return known[0]
+    if clock not in known:
+        unit = "" if clock not in CLOCK_NAMES else f" The times of this tree are {tree.index.name}."
+        raise ValueError(f"clock is {clock!r}; it must be one of {', '.join(map(repr, known))}.{unit}")
+    return clock
+
+
+SYMBOLS = {"t": "t", "sigma": "σ", "alpha_bar": "ᾱ", "log_snr": "λ", "masked": "m", "hidden": "h"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +52,8 @@ class Axis:
 
     Attributes:
         clock: "t", "sigma" (log scale), "alpha_bar" (log scale when the picture reaches back to
-            where it is below 1e-3) or "log_snr".
+            where it is below 1e-3) or "log_snr"; "masked" or "hidden" for masked tokens, whose times
+            are levels.
         t_min: Smallest time shown on the clocks that are infinite at the data end.
         t_max: Time at the left end, in OU time.
         x0, x1: Pixels of the noise end and of the data end.
@@ -70,25 +102,30 @@ class Axis:
         low, high = float(self._value(self.t_data)), float(self._value(self.t_max))
         low, high = min(low, high), max(low, high)
         values = _log_ticks(low, high, about) if self.logarithmic else _linear_ticks(low, high, about)
+        if self.clock == "hidden":  # nothing lies between whole numbers
+            values = np.unique(np.rint(values))
         places = [(float(self.x(self._time_of(v))), _short(v)) for v in values]
         return [(x, label) for x, label in places if self.x0 - 0.5 <= x <= self.x1 + 0.5]
 
     def show(self, t: float) -> str:
         """A time in words, in the clock's own units."""
-        symbol = {"t": "t", "sigma": "σ", "alpha_bar": "ᾱ", "log_snr": "λ"}[self.clock]
-        return f"{symbol} = {float(self._value(t)):.3g}"
+        symbol = SYMBOLS[self.clock]
+        value = float(self._value(t))
+        return f"{symbol} = {value:.0f}" if self.clock == "hidden" else f"{symbol} = {value:.3g}"
 
     def _value(self, t):
+        if self.clock in _OWN:
+            return np.asarray(t, dtype=np.float64)
         return {
-            "t": lambda: np.asarray(t, dtype=np.float64),
             "sigma": lambda: clocks.to_sigma(t),
             "alpha_bar": lambda: clocks.to_alpha_bar(t),
             "log_snr": lambda: clocks.to_log_snr(t),
         }[self.clock]()
 
     def _time_of(self, value):
+        if self.clock in _OWN:
+            return np.asarray(value, dtype=np.float64)
         return {
-            "t": lambda: np.asarray(value, dtype=np.float64),
             "sigma": lambda: clocks.from_sigma(value),
             "alpha_bar": lambda: clocks.from_alpha_bar(np.maximum(value, 1e-300)),
             "log_snr": lambda: clocks.from_log_snr(value),
@@ -110,7 +147,7 @@ class Axis:
 
 def time_axis_of(tree: Any, clock: str, x0: float, x1: float) -> Axis:
     """The axis of a tree's pictures, over the times that the live picture shows too."""
-    return Axis(clock, float(tree.t_min), float(tree.t_max), x0, x1)
+    return Axis(clock_for(tree, clock), float(tree.t_min), float(tree.t_max), x0, x1)
 
 
 def _linear_ticks(low: float, high: float, about: int) -> np.ndarray:

@@ -116,7 +116,9 @@ def _names(features: Features, axis: Axis, theme: Theme, bottom: float) -> str:
         colour, shown = feature_line(j, theme.scheme)[0], fit_text(name, 13, 180)
         marked = _on_axis(features.half[j], axis)
         x = float(axis.x(features.half[j])) if marked else axis.x1 - 12
-        y = bottom - HEIGHT * (0.5 if marked else float(np.clip(features.decided[j, 0], 0, 1)))
+        # Between whole levels the line is a guide for the eye: the mark stands on a level.
+        at_half = 0.5 if axis.clock != "hidden" else np.interp(features.half[j], features.times, features.decided[j])
+        y = bottom - HEIGHT * (float(at_half) if marked else float(np.clip(features.decided[j, 0], 0, 1)))
         wide = text_width(shown, 13)
         wanted = [(x - wide - 9, y - 14 + dy) for dy in (0, -15, 14, -28, 28)]
         wanted += [(x + 9, y - 2 + dy) for dy in (0, -15, 14, 28)]

@@ -47,14 +47,19 @@ def alternative_text(tree: Any, view: TreeView) -> str:
     halves = np.asarray(tree.features["half_time"], dtype=np.float64).ravel()
     known = [(h, n) for h, n in zip(halves, names, strict=True) if np.isfinite(h)]
     if known:
-        told = ", ".join(f"{name} at t = {half:.2f}" for half, name in sorted(known, reverse=True))
+        told = ", ".join(f"{name} at {_level(tree, half)}" for half, name in sorted(known, reverse=True))
         text.append(f"Half-way decided: {told}.")
     splits = sorted(
         ((float(view.half[i]), view.names[i]) for i in range(len(view.names)) if np.isfinite(view.half[i])),
         reverse=True,
     )
-    told = "; ".join(f"{name} parts at t = {half:.2f}" for half, name in splits[:12])
+    told = "; ".join(f"{name} parts at {_level(tree, half)}" for half, name in splits[:12])
     if told:
         text.append(told + ".")
     text.append(certified_words(tree, view))
     return " ".join(text)
+
+
+def _level(tree: Any, value: float) -> str:
+    index = tree.index
+    return f"{index.symbol} = {value:.0f}" if index.whole else f"{index.symbol} = {value:.2f}"

@@ -25,19 +25,25 @@ def tree_record(tree: Any) -> dict[str, Any]:
         tree: A ``MixtureTree``.
 
     Returns:
-        ``format``, ``software`` (versions), ``settings`` (ε, n, seed), ``mixture`` (labels, weights,
+        ``format``, ``software`` (versions), ``settings`` (ε, n, seed, unit of times), ``mixture`` (labels, weights,
         features, sizes), ``features`` (decision times) and ``decisions`` (the decision table).
     """
     mixture = tree.mixture
     return {
         "format": FORMAT,
         "software": _software(),
-        "settings": {"eps": float(tree.eps), "n": int(tree.n), "seed": int(tree.seed), "unique": bool(tree.unique)},
+        "settings": {
+            "eps": float(tree.eps),
+            "n": int(tree.n),
+            "seed": int(tree.seed),
+            "unique": bool(tree.unique),
+            "time_units": str(tree.index.name),
+        },
         "mixture": {
             "components": [str(label) for label in mixture.labels],
             "weights": [float(w) for w in mixture.weights],
             "features": {name: [str(v) for v in values] for name, values in dict(mixture.features).items()},
-            "dimension": int(mixture.dim),
+            "dimension": int(mixture.dim if hasattr(mixture, "dim") else mixture.length),
             **_kind(mixture),
         },
         "features": _features(tree),
@@ -100,7 +106,9 @@ def read_json(text_or_path: str | Path) -> dict[str, Any]:
 
 
 def _kind(mixture: Any) -> dict[str, Any]:
-    """The covariance type of a Gaussian mixture; the kinds of components of any other."""
+    """The covariance type of a Gaussian mixture; the alphabet of tokens; the kinds of components of any other."""
+    if hasattr(mixture, "alphabet"):
+        return {"alphabet": list(mixture.alphabet)}
     if hasattr(mixture, "covariance_type"):
         return {"covariance_type": str(mixture.covariance_type)}
     return {"kinds": [type(component).__name__ for component in mixture.components]}

@@ -36,7 +36,7 @@ def curves_svg(
         vertices: Subsets (indices or labels) that are vertices of the tree; the first few when omitted.
         title: Heading.
         theme: "light" or "dark".
-        clock: "t", "sigma", "alpha_bar" or "log_snr".
+        clock: "t", "sigma", "alpha_bar" or "log_snr"; of masked tokens the unit of their levels.
         width: Width in pixels, at least 320.
 
     Returns:
@@ -88,8 +88,9 @@ def curve_words(tree: Any, curves: list[SeparationCurve], windows: list[Window])
         f"Thin dotted lines: largest total variation inside the part, which is still one below ε = {tree.eps:g}."
     )
     if windows:
-        told = "; ".join(f"{w.label} {w.t_after:.2f} to {w.t_before:.2f}" for w in windows)
-        return f"{text} Shaded critical windows (t): {told}."
+        digits = 0 if tree.index.whole else 2
+        told = "; ".join(f"{w.label} {w.t_after:.{digits}f} to {w.t_before:.{digits}f}" for w in windows)
+        return f"{text} Shaded critical windows ({tree.index.symbol}): {told}."
     return f"{text} No critical window of these parts is closed at this ε."
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._axis import Axis
+from ._axis import Axis, clock_for
 from ._frame import LEFT, check_width, closing, heading, time_axis
 from ._svg import document, fit_text, number, tag, text_width
 from ._theme import Theme, theme_named
@@ -38,7 +38,7 @@ def dendrogram_svg(
         tree: A ``MixtureTree``.
         title: Heading; names ε when omitted.
         theme: "light" or "dark".
-        clock: "t", "sigma", "alpha_bar" or "log_snr".
+        clock: "t", "sigma", "alpha_bar" or "log_snr"; of masked tokens the unit of their levels.
         width: Width in pixels, at least 320.
 
     Returns:
@@ -56,7 +56,7 @@ def dendrogram_svg(
     names = [_row_name(view, row, 0.3 * width) for row in rows]
     room = max(text_width(name, 12.5) for name in names) + 30
     t_min, t_max = _span(tree, view)
-    axis = Axis(clock, t_min, t_max, LEFT, width - room)
+    axis = Axis(clock_for(tree, clock), t_min, t_max, LEFT, width - room)
     top = 58.0
     heights = _heights(view, parents, rows, top)
     bottom = top + PITCH * len(rows) + 6

@@ -31,7 +31,7 @@ def river_svg(
         tree: A ``MixtureTree``.
         title: Heading; "When is what decided?" when omitted.
         theme: "light" or "dark".
-        clock: "t", "sigma", "alpha_bar" or "log_snr".
+        clock: "t", "sigma", "alpha_bar" or "log_snr"; of masked tokens the unit of their levels.
         width: Width in pixels, at least 320.
 
     Returns:

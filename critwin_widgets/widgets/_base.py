@@ -12,9 +12,11 @@ import traitlets
 
 from critwin_widgets.engine import Mixture
 from critwin_widgets.engine._validation import near_miss
+from critwin_widgets.engine.processes import MixtureProcess
+from critwin_widgets.export._axis import clocks_of
 from critwin_widgets.theory import MixtureTree, mixture_tree
 
-__all__ = ["Choice", "Number", "StaticPicture", "Subset", "TraitValueError", "check_keywords", "tree_of"]
+__all__ = ["Choice", "Number", "StaticPicture", "Subset", "TraitValueError", "TreeClock", "check_keywords", "tree_of"]
 
 
 class TraitValueError(traitlets.TraitError, ValueError):
@@ -38,6 +40,20 @@ class Choice(traitlets.TraitType):
             return value
         allowed = ", ".join(map(repr, self.names))
         raise TraitValueError(f"{self.name} is {value!r}; it must be one of {allowed}{near_miss(value, self.names)}")
+
+
+class TreeClock(Choice):
+    """One of the clocks on which the times of the widget's tree can be shown."""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Return `value` if the tree's times can be shown on it."""
+        chosen, known = super().validate(obj, value), clocks_of(obj.tree)
+        if chosen not in known:
+            raise TraitValueError(
+                f"{self.name} is {value!r}; it must be one of {', '.join(map(repr, known))}: "
+                f"the times of this tree are {obj.tree.index.name}"
+            )
+        return chosen
 
 
 class Number(traitlets.TraitType):
@@ -119,15 +135,15 @@ def check_keywords(owner: str, given: Any, known: Any) -> None:
 
 
 def tree_of(source: Any, eps: float | None) -> MixtureTree:
-    """The tree itself as it is, or that of a mixture, at `eps` if that is given.
+    """The tree itself as it is, or that of a mixture or of a process on one, at `eps` if that is given.
 
     Raises:
         TypeError: `source` is neither.
     """
-    if isinstance(source, Mixture):
+    if isinstance(source, Mixture | MixtureProcess):
         return mixture_tree(source) if eps is None else mixture_tree(source, eps)
     if not isinstance(source, MixtureTree):
-        raise TypeError(f"tree must be a MixtureTree or a GaussianMixture, not {type(source).__name__}")
+        raise TypeError(f"tree must be a MixtureTree, a mixture or a process on one, not {type(source).__name__}")
     return source
 
 

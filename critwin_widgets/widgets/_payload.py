@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from critwin_widgets.export._axis import clocks_of
 from critwin_widgets.widgets._base import TraitValueError
 from critwin_widgets.widgets._contract import PAYLOAD_VERSION
 
@@ -56,6 +57,7 @@ def payload(tree: MixtureTree, title: str) -> dict[str, Any]:
         ],
         "order": [int(k) for k in tree.order],
         "feature_names": [str(name) for name in features],
+        "clocks": list(clocks_of(tree)),
         "times": _wire(tree.times, "float64"),
         "t_max": float(tree.t_max),
         "t_min": float(tree.t_min),
@@ -152,7 +154,7 @@ def _features(tree: MixtureTree, names: list[str]) -> dict[str, Any]:
 
 
 def _thumbnails(tree: MixtureTree) -> dict[str, Any] | None:
-    shape = tree.mixture.image_shape
+    shape = getattr(tree.mixture, "image_shape", None)
     if shape is None:
         return None
     means = np.asarray(tree.mixture.component_means, dtype=float)

@@ -9,7 +9,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from critwin_widgets.engine import Mixture
+from critwin_widgets.engine import Mixture, TokenMixture
+from critwin_widgets.engine.processes import MixtureProcess
+from critwin_widgets.export._axis import clocks_of
 from critwin_widgets.theory import MixtureTree
 from critwin_widgets.widgets._base import (
     Choice,
@@ -17,10 +19,11 @@ from critwin_widgets.widgets._base import (
     StaticPicture,
     Subset,
     TraitValueError,
+    TreeClock,
     check_keywords,
     tree_of,
 )
-from critwin_widgets.widgets._contract import CLOCKS, EPS_RANGE, HEIGHT_RANGE, THEMES, VIEWS
+from critwin_widgets.widgets._contract import ALL_CLOCKS, EPS_RANGE, HEIGHT_RANGE, THEMES, VIEWS
 from critwin_widgets.widgets._payload import payload
 
 __all__ = ["HierarchyTree"]
@@ -55,7 +58,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
     plateaus come and go. The whole picture runs in the browser: no kernel is asked while it moves.
 
     Args:
-        tree: A `MixtureTree`, or a mixture whose tree is then computed.
+        tree: A `MixtureTree`, or a mixture, or a process on one, whose tree is then computed.
         eps: Level of the certified tree, inside (0, 1); the tree's own by default.
         title: Heading above the picture.
         **options: Initial values of the traits below; also `layout` of ipywidgets.
@@ -100,11 +103,12 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
     - Default: that of the tree
     """
 
-    clock = Choice(CLOCKS).tag(sync=True)
+    clock = TreeClock(ALL_CLOCKS).tag(sync=True)
     """Clock shown on the time axis: OU time `t`, VE noise `sigma`, VP `alpha_bar`, or `log_snr`.
+    For masked tokens only the unit of their levels, `masked` or `hidden`.
 
     - Type: `str`
-    - Default: `"t"`
+    - Default: the unit of the tree's times, `"t"` for OU time
     """
 
     view = Choice(VIEWS).tag(sync=True)
@@ -146,7 +150,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
 
     def __init__(
         self,
-        tree: MixtureTree | Mixture,
+        tree: MixtureTree | Mixture | MixtureProcess,
         *,
         eps: float | None = None,
         title: str = _DEFAULT_TITLE,
@@ -155,6 +159,7 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
         check_keywords("HierarchyTree", options, (*_OPTIONS, "eps", "title", "layout"))
         self._tree = tree_of(tree, eps)
         self._title = str(title)
+        options.setdefault("clock", clocks_of(self._tree)[0])
         super().__init__(data=payload(self._tree, self._title), eps=self._tree.eps if eps is None else eps, **options)
 
     @property
@@ -163,17 +168,19 @@ class HierarchyTree(StaticPicture, anywidget.AnyWidget):
         return self._tree
 
     @tree.setter
-    def tree(self, tree: MixtureTree | Mixture) -> None:
+    def tree(self, tree: MixtureTree | Mixture | MixtureProcess) -> None:
         new = tree_of(tree, self.eps)
         data = payload(new, self._title)
         # One message: a view never sees the new tree with the old tree's selection.
         with self.hold_sync():
             self.selected, self.collapsed = (), ()
             self._tree = new
+            if self.clock not in clocks_of(new):
+                self.clock, self.time = clocks_of(new)[0], None
             self.data = data
 
     @property
-    def mixture(self) -> Mixture:
+    def mixture(self) -> Mixture | TokenMixture:
         """The mixture whose tree is shown."""
         return self._tree.mixture
 

@@ -11,14 +11,14 @@ import numpy as np
 import traitlets
 from bqplot.figure import Figure
 
-from critwin_widgets.engine import Mixture
-from critwin_widgets.export._axis import Axis, time_axis_of
+from critwin_widgets.engine import Mixture, TokenMixture
+from critwin_widgets.export._axis import Axis, clocks_of, time_axis_of
 from critwin_widgets.export.curve_data import SeparationCurve, separation_curves, shown_windows
 from critwin_widgets.export.svg_curves import curve_words, curves_svg
 from critwin_widgets.theory import MixtureTree
 
-from ._base import Choice, Number, StaticPicture, Subset, check_keywords, tree_of
-from ._contract import CLOCKS, EPS_RANGE, THEMES
+from ._base import Choice, Number, StaticPicture, Subset, TreeClock, check_keywords, tree_of
+from ._contract import ALL_CLOCKS, EPS_RANGE, THEMES
 from ._curve_marks import CurveMarks, line_colours, style_of
 from ._curve_words import explanation, readout_table
 from ._curves_style import CurvesStyle
@@ -39,12 +39,12 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
     the two: ``link((tree, "time"), (curves, "time"))``.
 
     Args:
-        tree: A `MixtureTree`, or a mixture to compute one from.
+        tree: A `MixtureTree`, or a mixture or a process on one to compute it from.
         subsets: Vertices of the tree to show, as iterables of component indices or labels; the
             first few from the root down when omitted, and then also whatever is selected.
         eps: Level of the thresholds, in (0, 1); the tree's own when omitted.
-        clock: "t", "sigma", "alpha_bar" or "log_snr".
-        time: OU time of the cursor, or None.
+        clock: "t", "sigma", "alpha_bar" or "log_snr"; of masked tokens the unit of their levels.
+        time: OU time (or level) of the cursor, or None.
         selected: Components (indices or labels) of the part to bring forward.
         theme: "auto", "light" or "dark".
         title: Heading.
@@ -76,7 +76,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
     - Default: that of the tree
     """
 
-    clock = Choice(CLOCKS)
+    clock = TreeClock(ALL_CLOCKS)
     """Clock on the time axis: `t`, `sigma`, `alpha_bar` or `log_snr`.
 
     - Type: `str`
@@ -102,6 +102,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._subsets = None if subsets is None else [s if isinstance(s, str) else tuple(s) for s in subsets]
         separation_curves(self._tree, self._subsets)  # a wrong subset fails here, before anything is made
         options.setdefault("eps", self._tree.eps)
+        options.setdefault("clock", clocks_of(self._tree)[0])
         self._title = options.pop("title", None) or "How far apart are the parts?"
         self._heading = ipywidgets.HTML(f"<b>{escape(self._title)}</b>")
         self._legend = ipywidgets.Box(layout=ipywidgets.Layout(flex_flow="row wrap", width="100%"))
@@ -123,7 +124,7 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._rebuild()
 
     @property
-    def mixture(self) -> Mixture:
+    def mixture(self) -> Mixture | TokenMixture:
         """The mixture whose tree is shown."""
         return self._tree.mixture
 
@@ -137,6 +138,8 @@ class SeparationCurves(StaticPicture, ipywidgets.VBox):
         self._tree, self._subsets = tree_of(tree, self.eps).at_eps(self.eps), None
         with self.hold_trait_notifications():
             self.selected, self.time = (), None
+            if self.clock not in clocks_of(self._tree):
+                self.clock = clocks_of(self._tree)[0]
         self._rebuild()
 
     @property

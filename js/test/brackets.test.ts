@@ -52,3 +52,27 @@ describe.each(Object.entries(trees))("brackets on the river of %s", (_, tree) =>
     expect(bracketOf(tree, river, vertex, short, 40).d).toContain("v");
   });
 });
+
+describe("plateaus on whole numbers", () => {
+  const tree = decodeTree({ ...scenes(), clocks: ["hidden"] });
+
+  it("end at levels, with nothing interpolated between them", () => {
+    let found = 0;
+    for (const eps of [0.03, 0.1, 0.45]) {
+      for (const v of tree.vertices.slice(1)) {
+        const plateau = plateauAt(tree, v, eps);
+        if (plateau === null) continue;
+        found += 1;
+        const last = Array.from(tree.times).indexOf(plateau.start);
+        expect(v.overlap[last]!).toBeLessThanOrEqual(2 * Math.log10(eps) + 1e-6);
+        const next = v.overlap[last + 1];
+        if (next !== undefined) expect(next).toBeGreaterThan(2 * Math.log10(eps));
+        if (v.subset.length === 1) continue;
+        const first = Array.from(tree.times).indexOf(plateau.end);
+        expect(v.within[first]!).toBeLessThanOrEqual(eps + 1e-6);
+        if (first > 0) expect(v.within[first - 1]!).toBeGreaterThan(eps);
+      }
+    }
+    expect(found).toBeGreaterThan(5);
+  });
+});

@@ -172,6 +172,7 @@ export function payloadOf(root: Node, options: Options = {}): Payload {
     })),
     order: leaves.map((_, i) => i),
     feature_names: features.map((f) => f.name),
+    clocks: ["t", "sigma", "alpha_bar", "log_snr"],
     times: wire("float64", [T], times),
     t_max: tMax,
     t_min: 0.02,

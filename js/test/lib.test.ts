@@ -1,11 +1,13 @@
 import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { sampleTimes } from "../src/hierarchy_tree/layout";
 import { decode, PayloadError } from "../src/lib/buffers";
 import {
   compact,
   fromAlphaBar,
   fromLogSnr,
   fromSigma,
+  restingTime,
   sayTime,
   ticks,
   timeAxis,
@@ -87,6 +89,25 @@ describe("clocks", () => {
       6,
     );
     expect(far.x(3.5)).toBeCloseTo(50, 6);
+  });
+
+  it("shows levels of tokens as they are, whole numbers at whole numbers", () => {
+    const hidden = timeAxis("hidden", 5, 0, [0, 100]);
+    expect(hidden.x(2)).toBeCloseTo(60, 9);
+    expect(ticks(hidden, 12)).toEqual([5, 4, 3, 2, 1, 0]);
+    expect(restingTime(2.4, "hidden")).toBe(2);
+    expect(restingTime(0.123456789, "masked")).toBe(0.123457);
+    expect(sayTime(120, "hidden")).toBe("h = 120");
+    expect(sayTime(0.25, "masked")).toBe("m = 0.25");
+    expect(timeAxis("masked", 1, 0, [0, 100]).x(0)).toBeCloseTo(100, 9);
+  });
+
+  it("samples counts of tokens that are no OU times", () => {
+    const times = sampleTimes(2000, 0, 0, 128);
+    expect(times[0]).toBe(0);
+    expect(times[times.length - 1]).toBe(2000);
+    expect(times.every((t, i) => i === 0 || t > times[i - 1]!)).toBe(true);
+    expect(times.length).toBe(128);
   });
 
   it("are said in few digits", () => {

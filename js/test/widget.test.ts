@@ -44,6 +44,29 @@ afterEach(() => {
 });
 
 describe("the widget", () => {
+  it("offers no other clock where levels count tokens", async () => {
+    const { model } = show({
+      data: { ...scenes(), clocks: ["hidden"] },
+      clock: "hidden",
+      eps: 0.1,
+    });
+    const group = el.querySelector<HTMLElement>('[role=group][aria-label="Clock"]')!;
+    expect(group.hidden).toBe(true);
+    expect(text(".cw-axis")).toContain("tokens hidden h");
+    model.set("time", 2);
+    await frame();
+    expect(text(".cw-say")).toContain("h = 2 —");
+    press(el.querySelector(".cw-handle")!, "]");
+    expect(Number.isInteger(model.get("time"))).toBe(true);
+    expect(model.get("time")).not.toBe(2);
+    model.set("data", scenes());
+    model.set("clock", "t");
+    await frame();
+    expect(group.hidden).toBe(false);
+    const shown = [...group.querySelectorAll("button")].filter((b) => !b.hidden);
+    expect(shown.map((b) => b.dataset.value)).toEqual(["t", "sigma", "alpha_bar", "log_snr"]);
+  });
+
   it("is a tree to assistive technology: levels, positions, names, one tab stop", () => {
     show({ data: scenes(), eps: 0.1 });
     expect(items()).toHaveLength(15);

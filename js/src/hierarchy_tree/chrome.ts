@@ -16,6 +16,7 @@ export interface Chrome {
   card: HTMLDivElement;
   views: Map<View, HTMLButtonElement>;
   clocks: Map<Clock, HTMLButtonElement>;
+  clockGroup: HTMLElement;
   zoomIn: HTMLButtonElement;
   zoomOut: HTMLButtonElement;
   zoomReset: HTMLButtonElement;
@@ -142,6 +143,7 @@ export function makeChrome(el: HTMLElement): Chrome {
     inspectorClose,
     views: views.buttons,
     clocks: clocks.buttons,
+    clockGroup: clocks.group,
     menu,
     saveSvg: actions.svg,
     savePng: actions.png,

@@ -1,6 +1,7 @@
 /** The payload, decoded and checked: everything after this file can trust what it is given. */
 import { decode, type NdArray, PayloadError, row } from "../lib/buffers";
 import {
+  type Clock,
   type Method,
   PAYLOAD_VERSION,
   type Payload,
@@ -74,6 +75,8 @@ export interface Tree {
   title: string;
   components: Payload["components"];
   order: number[];
+  /** Clocks on which times can be shown; the first is the unit that they are stored in. */
+  clocks: readonly Clock[];
   times: Row;
   tMax: number;
   tMin: number;
@@ -230,6 +233,8 @@ export function decodeTree(payload: Payload | Record<string, never> | null | und
     title: p.title,
     components: p.components,
     order: p.order,
+    // A state saved before levels of tokens had clocks names none.
+    clocks: p.clocks ?? ["t", "sigma", "alpha_bar", "log_snr"],
     times,
     tMax: p.t_max,
     tMin: p.t_min,

@@ -1,6 +1,6 @@
 /** The lower panel (decided fraction of each feature), the time axis and the time cursor. */
 import { drawTimeAxis, placeCursor } from "../lib/axis";
-import { CLOCKS, sayTime } from "../lib/clocks";
+import { CLOCKS, isWhole, sayTime } from "../lib/clocks";
 import { DASHES, LINES } from "../lib/colour";
 import { resample } from "../lib/interp";
 import type { Feature } from "./data";
@@ -79,7 +79,11 @@ export function drawMarks(picture: Picture, scene: Scene): void {
   const marks = curves
     // A feature that even the data leave half open has no half-way time.
     .filter((c) => c.half !== null)
-    .map((c) => ({ c, x: axis.x(halfTime(scene, c.decided)) }))
+    .map((c) => {
+      // Between whole levels the line is a guide for the eye: the mark stands on a level.
+      const t = isWhole(axis.clock) ? c.half!.value : halfTime(scene, c.decided);
+      return { c, x: axis.x(t), y: isWhole(axis.clock) ? y(valueAt(scene, c.decided, t)) : y(0.5) };
+    })
     .filter((m) => inView(m.x));
   picture.marks
     .selectAll<SVGCircleElement, (typeof marks)[number]>("circle.cw-half")
@@ -88,7 +92,7 @@ export function drawMarks(picture: Picture, scene: Scene): void {
     .attr("class", "cw-half")
     .attr("r", 3.6)
     .attr("cx", (m) => m.x)
-    .attr("cy", y(0.5))
+    .attr("cy", (m) => m.y)
     .attr("stroke", (m) => ink(m.c));
   const bounds = {
     x0: frame.left,

@@ -1,5 +1,6 @@
 /** Mouse, touch, keys and buttons of one view. Everything attached here is detached on destroy. */
 import { type D3ZoomEvent, zoom as makeZoom, type ZoomBehavior, zoomIdentity } from "d3-zoom";
+import { isWhole, restingTime } from "../lib/clocks";
 import type { Clock, View as ViewName } from "../lib/contract.gen";
 import { attachMenu } from "../lib/controls";
 import { setAttributeIfNew } from "../lib/dom";
@@ -81,8 +82,9 @@ function attachCursor(view: View, signal: AbortSignal): void {
   let dragging = false;
   const follow = (event: PointerEvent) => {
     const x = event.clientX - svg.getBoundingClientRect().left;
-    const t = view.scene!.axis.t(x);
-    view.put("time", Math.min(view.tree.tMax, Math.max(0, Number(t.toPrecision(6)))));
+    const { clock, t: timeAt } = view.scene!.axis;
+    const t = timeAt(x);
+    view.put("time", Math.min(view.tree.tMax, Math.max(0, restingTime(t, clock))));
   };
   svg.addEventListener(
     "pointerdown",
@@ -171,9 +173,11 @@ export function toggle(view: View, id: number): void {
 
 function step(view: View, direction: -1 | 1): void {
   const { axis, frame } = view.scene!;
-  const x = axis.x(view.time) + direction * Math.max(2, (frame.right - frame.left) / 120);
+  const { clock } = axis;
+  const least = isWhole(clock) ? Math.abs(axis.x(1) - axis.x(0)) : 2;
+  const x = axis.x(view.time) + direction * Math.max(least, (frame.right - frame.left) / 120);
   const t = axis.t(Math.min(frame.right, Math.max(frame.left, x)));
-  view.put("time", Math.min(view.tree.tMax, Math.max(0, Number(t.toPrecision(6)))));
+  view.put("time", Math.min(view.tree.tMax, Math.max(0, restingTime(t, clock))));
 }
 
 function focusItem(view: View, id: number): void {

@@ -56,10 +56,12 @@ export interface River {
 export function sampleTimes(tMax: number, tMin: number, last: number, n: number): Float64Array {
   const half = Math.max(2, n >> 1);
   const all: number[] = [];
-  for (let i = 0; i < half; i++) all.push(last + ((tMax - last) * i) / (half - 1));
   const u0 = Math.log(Math.expm1(2 * Math.max(tMin, 1e-6)));
   const u1 = Math.log(Math.expm1(2 * tMax));
-  for (let i = 0; i < half; i++) {
+  // Levels that count tokens are no OU times: there they may be too large for σ, and need none.
+  const even = Number.isFinite(u1) ? half : n;
+  for (let i = 0; i < even; i++) all.push(last + ((tMax - last) * i) / (even - 1));
+  for (let i = 0; i < n - even; i++) {
     all.push(Math.log1p(Math.exp(u0 + ((u1 - u0) * i) / (half - 1))) / 2);
   }
   all.sort((a, b) => a - b);

@@ -1,4 +1,5 @@
 /** What is moving: branches that open or fold, and the axis on its way from one clock to another. */
+import { isLevel } from "../lib/clocks";
 import type { Clock } from "../lib/contract.gen";
 
 const FOLD_MS = 320;
@@ -39,7 +40,9 @@ export class Motion {
   }
 
   turn(clock: Clock, moving: boolean): void {
-    this.morph = moving ? { from: this.clock, start: performance.now() } : null;
+    // Between a clock of OU time and levels of tokens there is no way.
+    const between = !isLevel(clock) && !isLevel(this.clock);
+    this.morph = moving && between ? { from: this.clock, start: performance.now() } : null;
     this.clock = clock;
   }
 

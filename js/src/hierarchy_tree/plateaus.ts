@@ -1,4 +1,5 @@
 /** Certified plateaus and critical windows at a given ε, read from the tabulated times. Pure. */
+import { isWhole } from "../lib/clocks";
 import { locate, type Row } from "../lib/interp";
 import { isCertified, type Tree, type Vertex } from "./data";
 
@@ -26,9 +27,41 @@ function atEps(grid: Row, values: Row, eps: number): number {
   return a + Math.min(1, Math.max(0, f)) * (b - a);
 }
 
+/**
+ * A plateau on whole numbers, read from the curves: between them nothing is interpolated. The noise
+ * end is the last level at which the overlap is within ε², the data end the first at which every
+ * pair inside is within ε.
+ */
+function wholePlateau(tree: Tree, v: Vertex, eps: number): Plateau | null {
+  const last = (overlap: Row) => {
+    let found = Number.NaN;
+    for (let k = 0; k < tree.times.length; k++)
+      if (overlap[k]! <= 2 * Math.log10(eps) + 1e-6) found = tree.times[k]!;
+    return found;
+  };
+  const first = (within: Row) => {
+    for (let k = 0; k < tree.times.length; k++) if (within[k]! <= eps + 1e-6) return tree.times[k]!;
+    return Number.NaN;
+  };
+  const root = v.parent === -1;
+  const start = root ? Number.POSITIVE_INFINITY : last(v.overlap);
+  const end = v.subset.length === 1 ? 0 : first(v.within);
+  if (Number.isNaN(start) || Number.isNaN(end)) return null;
+  const or = (value: number, other: number) => (Number.isNaN(value) ? other : value);
+  return {
+    start,
+    startLow: root ? start : or(last(v.overlapHigh), 0),
+    startHigh: root ? start : or(last(v.overlapLow), start),
+    end,
+    endLow: Math.min(end, Math.floor(or(atEps(tree.epsGrid, v.tEndLow, eps), end))),
+    endHigh: Math.max(end, Math.ceil(or(atEps(tree.epsGrid, v.tEndHigh, eps), end))),
+  };
+}
+
 /** The plateau of `v` at ε, or null when `v` is not certified there. */
 export function plateauAt(tree: Tree, v: Vertex, eps: number): Plateau | null {
   if (!isCertified(v, eps)) return null;
+  if (isWhole(tree.clocks[0]!)) return wholePlateau(tree, v, eps);
   const read = (values: Row, otherwise: number) => {
     const value = atEps(tree.epsGrid, values, eps);
     return Number.isNaN(value) ? otherwise : value;

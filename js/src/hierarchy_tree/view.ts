@@ -252,8 +252,12 @@ export class View {
     drawCurves(picture, this.scene);
     for (const [id, b] of chrome.views)
       b.setAttribute("aria-pressed", String(id === host.get("view")));
-    for (const [id, b] of chrome.clocks)
+    for (const [id, b] of chrome.clocks) {
       b.setAttribute("aria-pressed", String(id === host.get("clock")));
+      b.hidden = !this.tree.clocks.includes(id);
+    }
+    // One clock alone is no choice; the axis says its name.
+    chrome.clockGroup.hidden = this.tree.clocks.length < 2;
     this.onLayout();
     if (this.motion.running) queueMicrotask(() => this.ask(LAYOUT));
   }

@@ -1,6 +1,7 @@
 /**
  * One noise level, many clocks. Times are kept as Ornstein–Uhlenbeck time `t` (noised sample
  * `e^-t x + sqrt(1 - e^-2t) z`) and converted for people: VE/EDM noise `σ`, VP/DDPM `ᾱ`, log-SNR.
+ * Masked tokens have levels of their own, which are shown as they are.
  */
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import type { Clock } from "./contract.gen";
@@ -24,7 +25,19 @@ export const CLOCKS: Record<Clock, ClockKind> = {
   sigma: { symbol: "σ", name: "noise level σ", to: toSigma, from: fromSigma },
   alpha_bar: { symbol: "ᾱ", name: "signal share ᾱ", to: toAlphaBar, from: fromAlphaBar },
   log_snr: { symbol: "log SNR", name: "log SNR", to: toLogSnr, from: fromLogSnr },
+  masked: { symbol: "m", name: "fraction of tokens masked m", to: (m) => m, from: (m) => m },
+  hidden: { symbol: "h", name: "tokens hidden h", to: (h) => h, from: (h) => h },
 };
+
+/** Whether a clock counts masked tokens: levels of their own, with no OU time to convert to. */
+export const isLevel = (clock: Clock) => clock === "masked" || clock === "hidden";
+
+/** Whether nothing lies between two neighbouring whole numbers on a clock. */
+export const isWhole = (clock: Clock) => clock === "hidden";
+
+/** A time where a cursor may rest: a whole number where there are no others. */
+export const restingTime = (t: number, clock: Clock) =>
+  isWhole(clock) ? Math.round(t) : Number(t.toPrecision(6));
 
 export type AxisScale = ScaleContinuousNumeric<number, number>;
 
@@ -51,7 +64,7 @@ export function timeAxis(
   outermost = tMax,
 ): TimeAxis {
   const kind = CLOCKS[clock];
-  const last = clock === "t" || clock === "alpha_bar" ? 0 : tMin;
+  const last = clock === "sigma" || clock === "log_snr" ? tMin : 0;
   const log = clock === "sigma" || (clock === "alpha_bar" && toAlphaBar(outermost) < 0.02);
   const scale: AxisScale = log ? scaleLog() : scaleLinear();
   scale.domain([kind.to(tMax), kind.to(last)]).range(range);
@@ -127,7 +140,9 @@ export function sayTime(t: number, clock: Clock): string {
 /** Tick values that a scale can label at about `count` places, without crowding on log axes. */
 export function ticks(axis: TimeAxis, count: number): number[] {
   const all = axis.scale.ticks(count);
-  if (axis.clock === "t" || axis.clock === "log_snr" || all.length <= count + 2) return all;
+  if (isWhole(axis.clock)) return all.filter(Number.isInteger);
+  if (axis.clock !== "sigma" && axis.clock !== "alpha_bar") return all;
+  if (all.length <= count + 2) return all;
   const decades = all.filter((v) => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9);
   const kept = decades.length >= 2 ? decades : all;
   const step = Math.ceil(kept.length / Math.max(2, count));
