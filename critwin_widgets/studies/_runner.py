@@ -88,15 +88,16 @@ def blocks_of(
     passes its levels in this order.
     """
     sources_of = source_seeds(settings.seed, np.arange(table.sources))
+    paths = path_seeds(sources_of)
     for repeats, group in itertools.groupby(sorted(todo, key=lambda one: one[1].start), key=lambda one: one[1]):
         levels = sorted((level for level, _ in group), reverse=True)
+        seeds = {level: cell_seeds(sources_of, level) for level in levels}
         missing = {level: table.missing(level, repeats) for level in levels}
         parts = np.array_split(np.arange(table.sources), -(-table.sources * len(repeats) // max(rows, len(repeats))))
         for part, level in itertools.product(parts, levels):
             own = np.intersect1d(part, missing[level], assume_unique=True)
             if own.size:
-                mine = sources_of[own]
-                yield Block(own, take(sources, own), level, cell_seeds(mine, level), repeats, path_seeds(mine))
+                yield Block(own, take(sources, own), level, seeds[level][own], repeats, paths[own])
 
 
 def execute(

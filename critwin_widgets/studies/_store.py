@@ -183,7 +183,7 @@ def write_file(path: Path, found: xr.Dataset) -> None:
 
 def _records(outcomes: list[Outcome]) -> xr.Dataset:
     """Return outcomes as one record per cell; codes of fewer repeats are padded with -1."""
-    from ._values import Vocabulary, recode
+    from ._values import Vocabulary
 
     vocabulary = Vocabulary(dict.fromkeys(max((one.values for one in outcomes), key=len), ()))
     for one in outcomes:
@@ -199,7 +199,7 @@ def _records(outcomes: list[Outcome]) -> xr.Dataset:
         source[part], level[part], first[part], repeats[part] = one.positions, one.level, one.first, one.codes.shape[1]
         errors[part] = [one.errors.get(int(position), "") for position in one.positions]
         if one.values:
-            codes[part, : one.codes.shape[1]] = recode(one.codes, vocabulary.translation(one.values))
+            codes[part, : one.codes.shape[1]] = vocabulary.codes_of(one.values, one.codes)
     return xr.Dataset(
         {
             "outcome": (("cell", "repeat", "feature"), codes),
