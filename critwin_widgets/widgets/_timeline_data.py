@@ -52,6 +52,8 @@ def timeline_of(source: Any, features: Any = None) -> Timeline:
         ValueError: No features, too many rows, an unknown feature, or clocks that cannot share an axis.
     """
     named = _named(source)
+    if features is not None and not isinstance(features, str) and not len(features):
+        raise ValueError("features is empty; name at least one, or leave it out to show all")
     parts: list[_Part] = []
     for name, one in named.items():
         parts.append(_part(name, one, features, sum(len(part.models) for part in parts)))
@@ -237,6 +239,8 @@ def _measured_row(
         start = _decision(decisions, "decision_start", ("decision_start",), clock)
         end = _decision(decisions, "decision_end", ("decision_end",), clock)
     state, note = _state(chance, half, curves[0])
+    if state in (PENDING, CONSTANT):
+        half = start = end = None
     falls_by_much = np.flatnonzero(-np.diff(kept) > _JUMP).tolist()
     jumps = tuple((float(levels[i]), float(levels[i + 1])) for i in falls_by_much)
     return TimelineRow(feature, model, state, note, half, start, end, chance, levels, *curves, jumps=jumps)

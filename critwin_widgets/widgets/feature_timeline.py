@@ -157,6 +157,8 @@ class FeatureTimeline(StaticPicture, anywidget.AnyWidget):
     - Default: `""`
     """
 
+    _follower: StudyFollower | None = None
+
     def __init__(
         self,
         source: Any,
@@ -167,7 +169,6 @@ class FeatureTimeline(StaticPicture, anywidget.AnyWidget):
     ) -> None:
         check_keywords("FeatureTimeline", options, (*_OPTIONS, "features", "title", "layout"))
         self._title, self._features = str(title), features
-        self._follower: StudyFollower | None = None
         self._take(source)
         super().__init__(data=self._payload(), **options)
 

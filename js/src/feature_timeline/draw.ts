@@ -77,11 +77,17 @@ export function drawRows(picture: Picture, scene: Scene, stop: number): void {
   const { left, right, rowHeight, margin, width, narrow } = layout.frame;
   const many = timeline.models.length > 1;
   picture.rows.attr("aria-label", timeline.title);
+  const page = picture.svg.node()!.getRootNode() as Document | ShadowRoot;
+  const focused = page.activeElement;
   const rows = picture.rows
     .selectAll<SVGGElement, RowShape>("g.cw-row")
     .data(layout.shapes, (shape) => shape.row.id)
     .join((enter) => enterRow(enter.append("g")))
     .order();
+  // A row that moves among its neighbours would lose the focus.
+  if (focused !== page.activeElement && focused?.isConnected && focused.matches("g.cw-row")) {
+    (focused as SVGGElement).focus({ preventScroll: true });
+  }
   // In the style, not the attribute: a new order is then a movement that the eye can follow.
   rows.style("transform", (s) => `translate(0px, ${s.y}px)`);
   setChanged(rows, {
@@ -193,7 +199,7 @@ export function drawLabels(picture: Picture, scene: Scene, components: readonly 
   picture.rows.selectAll<SVGTextElement, RowShape>(".cw-row-label").each(function (s) {
     const value = components.length === 0 ? null : valueOn(s.row, components);
     let words = isolate(s.label);
-    if (value !== null && measure(`${s.label} = ${value}`, 12.5) <= room) {
+    if (value !== null && measure(`${s.label} = ${value}`, 12.5, true) <= room) {
       words = `${words} = ${isolate(value)}`;
     }
     setText(this, words);

@@ -106,7 +106,7 @@ function frameOf(timeline: Timeline, groups: Row[][], settings: Settings): Frame
     ? timeline.models.map((model) => model.name)
     : timeline.rows.map((row) => row.name);
   const indent = many ? 30 : 16;
-  const widest = Math.max(...texts.map((text) => measure(text, LABEL, false))) + indent;
+  const widest = Math.max(...texts.map((text) => measure(text, LABEL, true))) + indent;
   const most = narrow ? 0.34 * width : Math.min(0.3 * width, 320);
   const left = margin + Math.max(44, Math.min(widest, most));
   const height = rowHeight(timeline.rows.length);
@@ -255,7 +255,8 @@ export function layoutTimeline(timeline: Timeline, settings: Settings): Layout {
     }
     for (const row of rows) {
       const name = many ? timeline.models[row.model]!.name : row.name;
-      const label = truncate(name, room, LABEL, settings.measure);
+      // As wide as it gets when it is brought forward.
+      const label = truncate(name, room, LABEL, settings.measure, true);
       shapes.push(shapeOf(row, label, y, frame, axis, settings));
       y += frame.rowHeight;
     }
