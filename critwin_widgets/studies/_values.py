@@ -89,7 +89,12 @@ def read_values(
 
 def _column(name: str, column: Any, rows: int) -> tuple[list[str], np.ndarray, dict[int, str]]:
     """Return the distinct values of one feature as strings, each row's code, and bad rows."""
-    given = host_array(column)
+    if isinstance(column, list | tuple):
+        # One by one: an array of strings and numbers would turn NaN into a word.
+        given = np.empty(len(column), object)
+        given[:] = column
+    else:
+        given = host_array(column)
     if given.dtype.kind not in "biufSUOT" or given.shape != (rows,):
         raise ValueError(f"feature {name!r} must have one value for each of {rows} samples, not shape {given.shape}")
     if given.dtype.kind in "bi" or given.dtype.kind in "uU":

@@ -6,6 +6,7 @@ condition of theory section 7 every vertex of an eps-mixture tree is a single-li
 family contains them all.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -25,12 +26,17 @@ def merge_times(times: np.ndarray, overlaps: np.ndarray, levels: np.ndarray) -> 
 
 def candidate_sets(times: np.ndarray, overlaps: np.ndarray) -> list[tuple[int, ...]]:
     """Return the candidate subsets with more than one and fewer than all components, sorted."""
+    return candidate_sets_of(functools.partial(merge_times, times), overlaps)
+
+
+def candidate_sets_of(merge, overlaps: np.ndarray) -> list[tuple[int, ...]]:
+    """Return `candidate_sets` from a function that says when pairs merge: of overlaps and levels, `(L, P)`."""
     count = overlaps.shape[1]
     if count <= 2:
         return []
     merged = np.full((len(_LEVELS), count, count), np.inf)
     rows, columns = np.triu_indices(count, 1)
-    merged[:, rows, columns] = merged[:, columns, rows] = merge_times(times, overlaps, _LEVELS)
+    merged[:, rows, columns] = merged[:, columns, rows] = merge(overlaps, _LEVELS)
     nodes = linkage_nodes(merged)
     _, first = np.unique(np.packbits(nodes, axis=1), axis=0, return_index=True)
     found = [tuple(np.flatnonzero(node).tolist()) for node in nodes[first]]

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..engine.processes import IndexSet
 from ._labels import added_words
 from .times import Time
 
@@ -51,41 +52,43 @@ def text(tree: "MixtureTree") -> str:
     mixture = tree.mixture
     count = mixture.n_components
     plural = "s" if count > 1 else ""
-    lines = [f"Decisions of {count} component{plural}, in OU time t (noise to data: large to small)"]
+    unit = f"{tree.index.name} {tree.index.symbol}"
+    lines = [f"Decisions of {count} component{plural}, in {unit} (noise to data: large to small)"]
     if mixture.n_components == 1:
         return lines[0] + "\none component: there is nothing to decide"
     lines += _feature_lines(tree)
-    lines += ["", _head("split")]
+    lines += ["", _head("split", tree.index)]
     for row in rows(tree):
         into = " | ".join(added_words(child, row["vertex"]) for child in row["into"])
-        lines.append(f"{_fit(row['vertex'] + ' → ' + into, _WIDTH)} {_half(row)}  {_span(row)}")
+        lines.append(f"{_fit(row['vertex'] + ' → ' + into, _WIDTH)} {_half(row, tree.index)}  {_span(row, tree.index)}")
     return "\n".join([*lines, "", *_certified_lines(tree)])
 
 
-def _head(first: str) -> str:
-    return f"{first.ljust(_WIDTH)} half-way t (95 %)         5 % … 95 % decided"
+def _head(first: str, index: IndexSet) -> str:
+    return f"{first.ljust(_WIDTH)} half-way {index.symbol} (95 %)         5 % … 95 % decided"
 
 
 def _fit(words: str, width: int) -> str:
     return words.ljust(width) if len(words) <= width else words[: width - 1] + "…"
 
 
-def _half(row: dict[str, Any]) -> str:
+def _half(row: dict[str, Any], index: IndexSet) -> str:
     if row["half_time"] is None:
         return "never half decided      "
     if row["method"] == "exact":
-        return f"{row['half_time']:6.3f} (exact)          "
+        return f"{number_words(index, row['half_time']):>6} (exact)          "
     low, high = (row[k] if row[k] is not None else math.nan for k in ("half_low", "half_high"))
-    return f"{row['half_time']:6.3f} [{low:.3f}, {high:.3f}]  "
+    value, low, high = (number_words(index, x) for x in (row["half_time"], low, high))
+    return f"{value:>6} [{low}, {high}]  "
 
 
-def _span(row: dict[str, Any]) -> str:
-    late, early = (f"{row[k]:.3f}" if row[k] is not None else "–" for k in ("decided_5", "decided_95"))
+def _span(row: dict[str, Any], index: IndexSet) -> str:
+    late, early = (number_words(index, row[k]) if row[k] is not None else "–" for k in ("decided_5", "decided_95"))
     return f"{late} … {early}"
 
 
 def _feature_lines(tree: "MixtureTree") -> list[str]:
-    lines = [_head("feature")]
+    lines = [_head("feature", tree.index)]
     found = tree.features.sortby("half_time", ascending=False)
     for name in found["feature"].values:
         one = found.sel(feature=name)
@@ -100,7 +103,7 @@ def _feature_lines(tree: "MixtureTree") -> list[str]:
         if float(one["chance"]) >= 1 - 1e-12:
             lines.append(f"{_fit(str(name), _WIDTH)} one value only: nothing to decide")
         else:
-            lines.append(f"{_fit(str(name), _WIDTH)} {_half(row)}  {_span(row)}")
+            lines.append(f"{_fit(str(name), _WIDTH)} {_half(row, tree.index)}  {_span(row, tree.index)}")
     return lines
 
 
@@ -117,12 +120,12 @@ def _certified_lines(tree: "MixtureTree") -> list[str]:
     depth = {nodes[0].id: 0}
     for vertex in nodes:
         depth[vertex.id] = depth.get(vertex.id, depth.get(vertex.parent or 0, 0) + 1)
-        start = "∞" if math.isinf(vertex.plateau_start.value) else f"{vertex.plateau_start.value:.3f}"
+        start = "∞" if math.isinf(vertex.plateau_start.value) else number_words(tree.index, vertex.plateau_start.value)
         remark = ""
         if not vertex.children and len(vertex.subset) > 1:
             remark = f"; a leaf of {len(vertex.subset)}: its components are not separated at this eps"
         indent = "  " * depth[vertex.id]
-        plateau = f"{vertex.plateau_end.value:.3f} … {start}"
+        plateau = f"{number_words(tree.index, vertex.plateau_end.value)} … {start}"
         lines.append(f"{indent}{vertex.label}: {plateau} ({vertex.certificate}{remark})")
     if not tree.unique:
         lines.append("Weights are too unequal at this eps for theory to guarantee that no finer tree exists.")
@@ -145,7 +148,14 @@ def nested(tree: "MixtureTree") -> dict[str, Any]:
             "children": [record(by_id[c]) for c in vertex.children],
         }
 
-    return {"eps": tree.eps, "seed": tree.seed, "n": tree.n, "unique": tree.unique, "root": record(tree.nodes[0])}
+    return {
+        "eps": tree.eps,
+        "seed": tree.seed,
+        "n": tree.n,
+        "unique": tree.unique,
+        "time_units": tree.index.name,
+        "root": record(tree.nodes[0]),
+    }
 
 
 def _time(time: Time) -> dict[str, Any]:
@@ -159,7 +169,7 @@ def graph(tree: "MixtureTree") -> "nx.DiGraph":
     # A quarter of a second that a tree without a graph need not wait for.
     import networkx as nx
 
-    found = nx.DiGraph(eps=tree.eps)
+    found = nx.DiGraph(eps=tree.eps, time_units=tree.index.name)
     for vertex in tree.nodes:
         found.add_node(
             vertex.id,
@@ -176,8 +186,13 @@ def graph(tree: "MixtureTree") -> "nx.DiGraph":
     return found
 
 
+def number_words(index: IndexSet, level: float) -> str:
+    """Return a level as text: whole numbers as such, others to three decimals."""
+    return f"{level:.0f}" if index.whole else f"{level:.3f}"
+
+
 def newick(tree: "MixtureTree") -> str:
-    """Return Newick notation with quoted labels and branch lengths in OU time."""
+    """Return Newick notation with quoted labels and branch lengths in the tree's unit of time."""
     by_id = {v.id: v for v in tree.nodes}
 
     def write(vertex: "Vertex", above: float | None) -> str:

@@ -10,6 +10,7 @@ import xarray as xr
 from ..engine._types import TimeLike
 from ..engine._validation import check_count, check_times, near_miss
 from ..engine.mixtures import Mixture
+from ..engine.processes.known import MixtureProcess, mixture_of, on_own_clock
 from ..engine.separation import Estimate, Survey, draws_per_component
 from ._curves import falls
 
@@ -25,34 +26,46 @@ class TransitionMatrix:
         value: `M_t[i, j]`, `(..., K, K)`; rows sum to 1.
         standard_error: of each entry, same shape; zero when exact.
         method: "exact" or "estimated".
+        time_units: what the times count: "OU time", "fraction of tokens masked", "tokens hidden".
     """
 
     value: np.ndarray
     standard_error: np.ndarray
     method: str
+    time_units: str = "OU time"
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.array(self.value, dtype=dtype, copy=copy)
 
 
-def transition_matrix(mixture: Mixture, t: TimeLike, *, n: int = 4096, seed: int = 0) -> TransitionMatrix:
+def transition_matrix(
+    mixture: Mixture | MixtureProcess, t: TimeLike, *, n: int = 4096, seed: int = 0
+) -> TransitionMatrix:
     """Return `M_t[i, j] = E_{Y ~ p_t^i}[w_j p_t^j(Y) / p_t(Y)]`, shape `(K, K)` for a scalar time.
 
     The chance that a sample of component i, noised to OU time `t` and denoised, comes back as j.
     Exact by quadrature on a line, otherwise an average over `n` draws per component.
 
+    For a process of `cw.processes`, `t` are its levels, and the matrix names their unit.
+
     Raises:
-        ValueError: a time is negative or not finite, or `n < 2`.
+        ValueError: a time is negative or not finite, a level is not in the index set, or `n < 2`.
     """
+    check_count("n", n, 2)
+    process, own = on_own_clock(mixture), mixture_of(mixture)
+    if process is not None:
+        from .on_processes import level_transitions
+
+        return level_transitions(process, t, n, seed)
     times = check_times(t)
-    survey = Survey(mixture, times.reshape(-1), check_count("n", n, 2), seed)
+    survey = Survey(own, times.reshape(-1), n, seed)
     value, error, method = survey.transitions()
-    shape = (*times.shape, mixture.n_components, mixture.n_components)
+    shape = (*times.shape, own.n_components, own.n_components)
     return TransitionMatrix(value.reshape(shape), error.reshape(shape), method)
 
 
 def decision_curves(
-    mixture: Mixture,
+    mixture: Mixture | MixtureProcess,
     times: TimeLike,
     features: Sequence[str] | Mapping[str, Sequence[Any]] | str | None = None,
     *,
@@ -67,8 +80,10 @@ def decision_curves(
     D = 0.05.
 
     Args:
-        mixture: the mixture; its own features are used unless others are given.
-        times: OU times, `(T,)`, not negative, increasing for the times read off the curves.
+        mixture: the mixture, or a process of `cw.processes` on one; its own features are used unless
+            others are given.
+        times: OU times, `(T,)`, not negative, increasing for the times read off the curves; for a
+            process, its levels. The attribute `time_units` says which.
         features: names of the mixture's features, or a mapping from names to one value per
             component. A mixture without features has the one feature "component".
         n: draws per component (chosen for an interactive answer when `None`).
@@ -84,15 +99,20 @@ def decision_curves(
     Raises:
         ValueError: an unknown feature, values that don't match the components, or a bad time.
     """
+    process, own = on_own_clock(mixture), mixture_of(mixture)
+    if process is not None:
+        from .on_processes import level_curves
+
+        return level_curves(process, times, features, None if n is None else check_count("n", n, 2), seed)
     grid = np.atleast_1d(check_times(times, "times"))
-    chosen = choose_features(mixture, features)
+    chosen = choose_features(own, features)
     groups = feature_groups(chosen)
-    draws = draws_per_component(mixture, len(grid), groups.shape[1]) if n is None else check_count("n", n, 2)
-    survey = Survey(mixture, grid, draws, seed)
+    draws = draws_per_component(own, len(grid), groups.shape[1]) if n is None else check_count("n", n, 2)
+    survey = Survey(own, grid, draws, seed)
     return curves_of(survey, chosen)
 
 
-def choose_features(mixture: Mixture, features) -> dict[str, tuple[str, ...]]:
+def choose_features(mixture: Any, features) -> dict[str, tuple[str, ...]]:
     """Return the features asked for as `{name: one value per component}`."""
     known = mixture.features or {COMPONENT: mixture.labels}
     if features is None:
@@ -129,13 +149,18 @@ def curves_of(survey: Survey, features: Mapping[str, Sequence[str]]) -> xr.Datas
 
 def curves_from(survey: Survey, features: Mapping[str, Sequence[str]], found: Estimate, logs: np.ndarray) -> xr.Dataset:
     """Return `decision_curves` from the returns of `feature_groups` and their logarithms, `(T, G)` each."""
+    return curves_dataset(survey.times, features, curve_data(survey, features, found, logs), found.method, survey.n)
+
+
+def curve_data(survey: Survey, features: Mapping[str, Sequence[str]], found: Estimate, logs: np.ndarray):
+    """Return one row of each curve per feature, and `chance`, from the returns of `feature_groups`."""
     mass = survey.weights @ feature_groups(features)
     starts = np.cumsum([0, *(len(set(values)) for values in features.values())])[:-1]
     value, low, high, chance = decided_fractions(found, slice(None), mass, starts)
     entropy = -np.add.reduceat(mass * np.log(mass), starts)
     gained = np.add.reduceat(logs * mass, starts, axis=1) + entropy
     varies = entropy > 0
-    data = {
+    return {
         "retention": np.add.reduceat(found.value * mass, starts, axis=1).T,
         "decided": value.T,
         "decided_low": low.T,
@@ -143,18 +168,20 @@ def curves_from(survey: Survey, features: Mapping[str, Sequence[str]], found: Es
         "information": np.where(varies, np.clip(gained / np.where(varies, entropy, 1.0), 0.0, 1.0), 1.0).T,
         "chance": chance,
     }
-    return curves_dataset(survey.times, features, data, found.method, survey.n)
 
 
-def curves_dataset(times, features: Iterable[str], data: dict[str, Any], method: str, n: int) -> xr.Dataset:
-    """Return the dataset of `decision_curves` from one row of each curve per feature, and `chance`."""
+def curves_dataset(times, features: Iterable[str], data: dict[str, Any], method: str, n: int, read=None) -> xr.Dataset:
+    """Return the dataset of `decision_curves` from one row of each curve per feature, and `chance`.
+
+    `read(curves, levels)` says where curves fall to levels; along OU times when `None`.
+    """
     arrays = {k: np.array(v) for k, v in data.items()}
     sides = np.concatenate([arrays[name] for name in ("decided", "decided_low", "decided_high", "decided", "decided")])
     levels = np.repeat([0.5, 0.5, 0.5, 0.05, 0.95], len(arrays["decided"]))
-    times_of = falls(times, sides.T, levels).reshape(5, -1)
+    found = falls(times, sides.T, levels) if read is None else read(sides.T, levels)
     names = ("half_time", "half_low", "half_high", "decision_start", "decision_end")
-    read = dict(zip(names, times_of, strict=True))
-    one = {k: ("feature", v) for k, v in (read | {"chance": arrays.pop("chance")}).items()}
+    at = dict(zip(names, found.reshape(5, -1), strict=True))
+    one = {k: ("feature", v) for k, v in (at | {"chance": arrays.pop("chance")}).items()}
     return xr.Dataset(
         {k: (("feature", "time"), v) for k, v in arrays.items()} | one,
         coords={"feature": list(features), "time": times},

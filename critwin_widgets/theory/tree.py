@@ -10,6 +10,9 @@ import xarray as xr
 from ..engine._types import TimeLike
 from ..engine._validation import check_choice, check_count, check_eps, check_times
 from ..engine.mixtures import Mixture, as_key
+from ..engine.processes import IndexSet
+from ..engine.processes.diffusion import OrnsteinUhlenbeck
+from ..engine.processes.known import MixtureProcess, mixture_of, on_own_clock
 from ..engine.separation import EXACT_SECONDS, Estimate, Survey, draws_per_component, interactive_draws
 from ..engine.separation.many import serves
 from . import _records
@@ -54,6 +57,11 @@ class MixtureTree:
     candidates: tuple[Candidate, ...]
     curves: xr.Dataset
     features: xr.Dataset
+
+    @property
+    def index(self) -> IndexSet:
+        """Index set that all times in the tree belong to, with the name of their unit."""
+        return OrnsteinUhlenbeck.index
 
     @property
     def eps_grid(self) -> np.ndarray:
@@ -179,7 +187,7 @@ class MixtureTree:
 
 
 def mixture_tree(
-    mixture: Mixture,
+    mixture: Mixture | MixtureProcess,
     eps: float = 0.05,
     *,
     n: int | None = None,
@@ -196,7 +204,7 @@ def mixture_tree(
     with the smallest `eps_star`, without splits that are not decided later than their parent's.
 
     Args:
-        mixture: the mixture.
+        mixture: the mixture; or a process of `cw.processes` on one, whose levels then are the times.
         eps: level of the strict tree, strictly between 0 and 1.
         n: draws per component behind the estimates (chosen by the budget when `None`).
         seed: seed of the draws; the same seed gives the same tree.
@@ -212,6 +220,13 @@ def mixture_tree(
     """
     level = check_eps(eps)
     quick = check_choice("budget", budget, BUDGETS) == INTERACTIVE
+    process, mixture = on_own_clock(mixture), mixture_of(mixture)
+    if process is not None:
+        from .on_processes import process_tree
+
+        return process_tree(
+            process, level, n if n is None else check_count("n", n, 2), check_count("seed", seed, 0), times
+        )
     if not isinstance(mixture, Mixture):
         raise TypeError(f"mixture must be a Mixture, not {type(mixture).__name__}")
     size = QUICK_TIMES if quick else GRID_SIZE

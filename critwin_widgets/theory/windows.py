@@ -10,16 +10,21 @@ import numpy as np
 from ..engine._types import Subset
 from ..engine._validation import check_eps
 from ..engine.mixtures import Mixture
+from ..engine.processes.known import MixtureProcess, mixture_of, on_own_clock
 from ..engine.separation import BUDGET_SPENT, EXACT, Effort, Estimate, check_effort
+from ._levels import level_crossings
 from .roots import crossing_times
 from .times import ALWAYS_WITHIN, NEVER_SEPARATED, REACHED, SEPARATED, UNBOUNDED, Time
+
+Model = Mixture | MixtureProcess
+"""What windows can be asked of: a mixture along OU time, or a process along its own levels."""
 
 WINDOW, OPEN_ABOVE, NOT_SEPARATED = "window", "open above", "not separated"
 
 
 @dataclasses.dataclass(frozen=True)
 class CriticalWindow:
-    """The interval of OU times `[t_after, t_before]` in which `before` narrows to `after`.
+    """The interval of OU times (or of levels of a process) `[t_after, t_before]` in which `before` narrows to `after`.
 
     Attributes:
         t_after: below it the sampler has committed to `after`.
@@ -55,7 +60,7 @@ class CriticalWindow:
 
 @overload
 def start_time(
-    mixture: Mixture,
+    mixture: Model,
     target: Subset,
     eps: float,
     *,
@@ -67,7 +72,7 @@ def start_time(
 ) -> Time: ...
 @overload
 def start_time(
-    mixture: Mixture,
+    mixture: Model,
     target: Subset,
     eps: Sequence[float] | np.ndarray,
     *,
@@ -78,7 +83,7 @@ def start_time(
     budget: float | None = ...,
 ) -> tuple[Time, ...]: ...
 def start_time(
-    mixture: Mixture,
+    mixture: Model,
     target: Subset,
     eps: float | Sequence[float] | np.ndarray,
     *,
@@ -95,7 +100,7 @@ def start_time(
     from the value and its interval from the limits of the 95 % intervals of the overlap.
 
     Args:
-        mixture: the mixture.
+        mixture: the mixture, or a process of `cw.processes` on one.
         target: components of `S_target`.
         eps: level, strictly between 0 and 1, or a list of them.
         method: "auto", "exact", "certified" or "estimated", as for `overlap`.
@@ -105,8 +110,8 @@ def start_time(
         budget: seconds, 5 by default.
 
     Returns:
-        A `Time` (OU time) with status "separated", "never separated" (the value is NaN) or, for
-        the whole mixture, "unbounded"; a tuple of them for a list of levels.
+        A `Time` (OU time, or a level of the process) with status "separated", "never separated" (the
+        value is NaN) or, for the whole mixture, "unbounded"; a tuple of them for a list of levels.
 
     Raises:
         ValueError: `target` is empty or unknown, `eps` or another number is out of range, or the
@@ -131,7 +136,7 @@ def start_time_of(found: Estimate) -> Time:
 
 @overload
 def end_time(
-    mixture: Mixture,
+    mixture: Model,
     init: Subset,
     target: Subset,
     eps: float,
@@ -144,7 +149,7 @@ def end_time(
 ) -> Time: ...
 @overload
 def end_time(
-    mixture: Mixture,
+    mixture: Model,
     init: Subset,
     target: Subset,
     eps: Sequence[float] | np.ndarray,
@@ -156,7 +161,7 @@ def end_time(
     budget: float | None = ...,
 ) -> tuple[Time, ...]: ...
 def end_time(
-    mixture: Mixture,
+    mixture: Model,
     init: Subset,
     target: Subset,
     eps: float | Sequence[float] | np.ndarray,
@@ -170,7 +175,7 @@ def end_time(
     """Return `T_end = inf{t : TV(p_t^init, p_t^target) <= eps}` (LKC25, section 3).
 
     Args:
-        mixture: the mixture.
+        mixture: the mixture, or a process of `cw.processes` on one.
         init: components of `S_init`, inside `target`.
         target: components of `S_target`.
         eps: level, strictly between 0 and 1, or a list of them.
@@ -181,8 +186,8 @@ def end_time(
         budget: seconds, 5 by default.
 
     Returns:
-        A `Time` (OU time) with status "reached", or "always within" with value 0; a tuple of them
-        for a list of levels.
+        A `Time` (OU time, or a level of the process) with status "reached", or "always within" with
+        value 0; a tuple of them for a list of levels.
 
     Raises:
         ValueError: a subset is empty or unknown, `init` is not inside `target`, `eps` or another
@@ -206,7 +211,7 @@ def end_time_of(found: Estimate) -> Time:
 
 @overload
 def critical_window(
-    mixture: Mixture,
+    mixture: Model,
     after: Subset,
     before: Subset,
     eps: float,
@@ -219,7 +224,7 @@ def critical_window(
 ) -> CriticalWindow: ...
 @overload
 def critical_window(
-    mixture: Mixture,
+    mixture: Model,
     after: Subset,
     before: Subset,
     eps: Sequence[float] | np.ndarray,
@@ -231,7 +236,7 @@ def critical_window(
     budget: float | None = ...,
 ) -> tuple[CriticalWindow, ...]: ...
 def critical_window(
-    mixture: Mixture,
+    mixture: Model,
     after: Subset,
     before: Subset,
     eps: float | Sequence[float] | np.ndarray,
@@ -250,7 +255,7 @@ def critical_window(
     of the first condition alone.
 
     Args:
-        mixture: the mixture.
+        mixture: the mixture, or a process of `cw.processes` on one.
         after: components decided below the window, strictly inside `before`.
         before: components decided above it.
         eps: level, strictly between 0 and 1, or a list of them.
@@ -261,7 +266,7 @@ def critical_window(
         budget: seconds for each of the three times, 5 by default.
 
     Returns:
-        A `CriticalWindow`; a tuple of them for a list of levels.
+        A `CriticalWindow` (OU times, or levels of the process); a tuple of them for a list of levels.
 
     Raises:
         ValueError: a subset is empty or unknown, `after` is not strictly inside `before`, `eps` or
@@ -297,27 +302,34 @@ def _levels(eps: Any) -> tuple[list[float], bool]:
     return [check_eps(level, f"eps[{k}]") for k, level in enumerate(eps)], False
 
 
-def _start_times(mixture: Mixture, inside: tuple[int, ...], levels: list[float], effort: Effort) -> tuple[Time, ...]:
+def _start_times(mixture: Model, inside: tuple[int, ...], levels: list[float], effort: Effort) -> tuple[Time, ...]:
     rest = complement(mixture, inside)
     if not rest:
         return (Time(math.inf, math.inf, math.inf, UNBOUNDED, EXACT),) * len(levels)
-    found = crossing_times(mixture, inside, rest, [2 * math.log(eps) for eps in levels], effort)
+    found = _crossings(mixture, inside, rest, [2 * math.log(eps) for eps in levels], effort, last=True)
     return tuple(start_time_of(one) for one in found)
 
 
-def _end_times(mixture: Mixture, first, second, levels: list[float], effort: Effort) -> tuple[Time, ...]:
+def _end_times(mixture: Model, first, second, levels: list[float], effort: Effort) -> tuple[Time, ...]:
     if first == second:
         return (Time(0.0, 0.0, 0.0, ALWAYS_WITHIN, EXACT),) * len(levels)
-    found = crossing_times(mixture, first, second, [math.log1p(-eps) for eps in levels], effort)
+    found = _crossings(mixture, first, second, [math.log1p(-eps) for eps in levels], effort, last=False)
     return tuple(end_time_of(one) for one in found)
 
 
-def complement(mixture: Mixture, subset: tuple[int, ...]) -> tuple[int, ...]:
+def _crossings(model: Model, first, second, log_levels, effort: Effort, last: bool):
+    process = on_own_clock(model)
+    if process is not None:
+        return level_crossings(process, first, second, log_levels, effort, last)
+    return crossing_times(mixture_of(model), first, second, log_levels, effort)
+
+
+def complement(mixture: Model, subset: tuple[int, ...]) -> tuple[int, ...]:
     """Return the components outside `subset`."""
     return tuple(k for k in range(mixture.n_components) if k not in set(subset))
 
 
-def check_inside(mixture: Mixture, inner, outer, inner_name: str, outer_name: str) -> None:
+def check_inside(mixture: Model, inner, outer, inner_name: str, outer_name: str) -> None:
     """Raise `ValueError` unless `inner` lies inside `outer`; names the components that stick out."""
     extra = tuple(int(k) for k in np.setdiff1d(inner, outer))
     if extra:
@@ -327,7 +339,7 @@ def check_inside(mixture: Mixture, inner, outer, inner_name: str, outer_name: st
         )
 
 
-def names(mixture: Mixture, subset: tuple[int, ...], most: int = 6) -> str:
+def names(mixture: Model, subset: tuple[int, ...], most: int = 6) -> str:
     """Return the labels of a subset in braces, shortened."""
     shown = [mixture.labels[k] for k in subset[:most]]
     return "{" + ", ".join(shown) + (f", ... {len(subset)} in all" if len(subset) > most else "") + "}"

@@ -17,7 +17,7 @@ MIXTURE = GaussianMixture(
 
 
 class Line(Process):
-    """Three Gaussians of one variance; `calls` counts the samples that were denoised."""
+    """Three Gaussians of one variance."""
 
     index = IndexSet("OU time", "t", 0.0, math.inf)
     start_level = 12.0
@@ -25,7 +25,7 @@ class Line(Process):
     def __init__(self, components=None):
         self.components = components
         self.features = {"side": SIDE, "which": NAMES}
-        self.calls = 0
+        self.calls = 0  # samples denoised
 
     def __repr__(self):
         return "Line()"

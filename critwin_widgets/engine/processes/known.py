@@ -80,7 +80,7 @@ class MixtureProcess(Process):
         """
 
 
-def on_own_clock(model: Any) -> "MixtureProcess | None":
+def on_own_clock(model: Any) -> Any:
     """Return a process that has to be asked by its own levels; `None` for mixtures and for OU time."""
     return model if isinstance(model, MixtureProcess) and model.index.symbol != _OU else None
 
