@@ -92,6 +92,19 @@ class Cluster:
         return max(1, sum(self.client.nthreads().values()))
 
 
+def place_of(executor: Any, client: Any, retries: int) -> Any:
+    """Return where cells run: the executor, a cluster, or `None` for here; errors as for `Cluster`.
+
+    Raises:
+        ValueError: both are given.
+    """
+    if client is None:
+        return executor
+    if executor is not None:
+        raise ValueError("executor and client were both given, but cells run at one place: give one of them")
+    return Cluster(client, retries)
+
+
 class _Run:
     """The blocks that are on the cluster at the moment.
 

@@ -15,7 +15,7 @@ from ..engine._validation import check_choice, check_count, check_eps, check_pos
 from . import _inputs, _store
 from ._batch import Limit, size_of
 from ._cells import CLONE, FORWARD_REVERSE, MODES, Work, classify, components_of, finish, path_seeds, source_seeds
-from ._cluster import Cluster
+from ._cluster import place_of
 from ._records import manifest, original_dataset, restored_original, same_study
 from ._runner import Settings, blocks_of, execute, own_workers, plan
 from ._table import DONE, FAILED, Table, dataset
@@ -170,24 +170,19 @@ class ForwardReverseStudy:
             progress: whether to show a bar with the time left.
             retry_failed: run failed cells again.
             executor: a `concurrent.futures.Executor` whose workers run the cells.
-            client: a `dask.distributed.Client` whose cluster runs the cells; those of a worker that dies
-                are run on another one.
+            client: a `dask.distributed.Client` whose cluster runs them, on other workers where one dies.
             retries: how often cells that raise on a cluster are tried again before the run ends.
 
         Raises:
             ValueError: the study was loaded without its model, or `executor` and `client` are both given.
-            TypeError: `client` is no client, or the model cannot be sent to its workers.
-            ImportError: `client` is given and dask is missing.
+            TypeError, ImportError: `client` is no client, cannot send the model, or dask is missing.
             MemoryError: a single sample does not fit in memory.
             RuntimeError: no source could be classified.
             OSError: the store cannot be written; results stay in memory.
         """
         if budget_s is not None:
             check_positive("budget_s", budget_s)
-        if client is not None:
-            if executor is not None:
-                raise ValueError("executor and client were both given, but cells run at one place: give one of them")
-            executor = Cluster(client, retries)
+        executor = place_of(executor, client, retries)
         self._needs_model()
         start = time.perf_counter()
         if self._store is not None:
