@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
 import diffusers
@@ -394,9 +393,3 @@ def test_the_pipeline_given_stays_as_it_is():
     assert {k: id(v) for k, v in pipe.scheduler.__dict__.items()} == {k: id(v) for k, v in before.items()}
     assert not hasattr(pipe, "_progress_bar_config")
     assert "prepare_latents" not in vars(pipe)
-
-
-def test_without_diffusers_the_error_names_the_install_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(ImportError, match=r'pip install "critwin-widgets\[diffusers\]"'):
-        DiffusersProcess("a/b")
