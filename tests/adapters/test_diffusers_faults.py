@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import diffusers
 import numpy as np
 import pytest
@@ -262,3 +264,9 @@ def test_a_folder_is_loaded_as_a_name_is(offline, tmp_path):
     own = DiffusersProcess(tiny.ddpm(), num_inference_steps=4)
     y = own.prior(0, 2)
     np.testing.assert_allclose(process.denoise(y, 750, 1), own.denoise(y, 750, 1), atol=1e-6)
+
+
+def test_without_diffusers_the_error_names_the_install_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(ImportError, match=r'pip install "critwin-widgets\[diffusers\]"'):
+        DiffusersProcess("a/b")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
 import diffusers
@@ -257,7 +256,7 @@ def test_latents_are_the_mode_and_encoded_once(monkeypatch):
     calls = []
     encode = process.pipeline.vae.encode
     monkeypatch.setattr(process.pipeline.vae, "encode", lambda pixels: calls.append(len(pixels)) or encode(pixels))
-    z = process.noise(x, 0.0, 0)
+    z = process.encode(x)
     process.noise(x[::-1], process.index.levels[2], 0)
     process.noise(np.concatenate([x, 1 - x[:1]]), process.index.levels[3], 0)
     assert calls == [3, 1]
@@ -266,19 +265,19 @@ def test_latents_are_the_mode_and_encoded_once(monkeypatch):
         mode = encode(pixels).latent_dist.mode()
         theirs = process.pipeline.vae.decode(mode).sample
     np.testing.assert_allclose(z, ((mode - 0.06) * 1.5).numpy(), atol=1e-5)
-    shown = process.denoise(z, 0.0, 0)
+    shown = process.decode(z)
     np.testing.assert_allclose(shown, (theirs / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy(), atol=1e-5)
 
 
 def test_a_packed_image_comes_back():
     process = small("flux")
-    z = process.noise(images(process), 0.0, 0)
+    z = process.encode(images(process))
     assert z.shape == (2, 16, 16)
     unpacked = process.pipeline._unpack_latents(torch.from_numpy(z), 16, 16, process.pipeline.vae_scale_factor)
     with torch.no_grad():
         decoded = process.pipeline.vae.decode(unpacked / 0.4 + 0.1).sample
     expected = (decoded / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(process.denoise(z, 0.0, 0), expected, atol=1e-5)
+    np.testing.assert_allclose(process.decode(z), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +297,7 @@ def test_a_row_follows_from_its_seed_however_batches_are_cut(name, scheduler):
     assert np.abs(out[0] - out[1]).max() > 1e-3  # two draws of one row
     np.testing.assert_array_equal(whole.prior(seeds, 5)[2:3], whole.prior(seeds[2:3], 1))
     # Noising, starting and stepping with one key draw different numbers.
-    noise = (y - whole._schedule.signal[3] * whole.noise(x, 0.0, 0)) / whole._schedule.noise[3]
+    noise = (y - whole._schedule.signal[3] * whole.encode(x)) / whole._schedule.noise[3]
     drawn = torch.stack([torch.randn(y.shape[1:], generator=g) for g in generators(seeds, 5)]).numpy()
     for a, b in ((noise, drawn), (noise, whole.prior(seeds, 5)), (drawn, whole.prior(seeds, 5))):
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4 / np.sqrt(a.size)
@@ -343,14 +342,27 @@ def test_latents_go_in_and_come_out():
     process = small("stable_diffusion", scheduler="DDIMScheduler", latent=True)
     shown = small("stable_diffusion", scheduler="DDIMScheduler")
     x = images(shown)
-    z = shown.noise(x, 0.0, 0)
+    z = shown.encode(x)
     level = process.index.levels[3]
     y = process.noise(z, level, 0)
     np.testing.assert_array_equal(y, shown.noise(x, level, 0))
     end = process.denoise(y, level, 1)
     assert end.shape == z.shape
-    np.testing.assert_allclose(shown.denoise(end, 0.0, 0), shown.denoise(y, level, 1), atol=1e-5)
-    np.testing.assert_array_equal(process.noise(z, 0.0, 0), z)
+    np.testing.assert_allclose(shown.decode(end), shown.denoise(y, level, 1), atol=1e-5)
+    np.testing.assert_array_equal(process.decode(end), shown.decode(end))
+
+
+@pytest.mark.parametrize(("name", "latent"), [("ddpm", False), ("stable_diffusion", False), ("stable_diffusion", True)])
+def test_the_clean_end_is_the_sample_itself(name, latent):
+    process = small(name, scheduler="DDIMScheduler", latent=latent)
+    x = images(process) if not latent else process.prior(0, 2)
+    np.testing.assert_array_equal(process.noise(x, 0.0, 0), x)
+    np.testing.assert_array_equal(process.denoise(x, 0.0, 0, n=2), x.repeat(2, axis=0))
+    # What a leg to the clean end gives can be given on: the sample at level 0.
+    level = process.index.levels[2]
+    end = process.denoise(process.noise(x, level, 0), level, 1, to=0.0)
+    assert end.shape == x.shape
+    np.testing.assert_array_equal(process.denoise(end, 0.0, 2), end)
 
 
 def test_clones_by_a_deterministic_sampler_are_equal_and_it_says_so():
@@ -381,9 +393,3 @@ def test_the_pipeline_given_stays_as_it_is():
     assert {k: id(v) for k, v in pipe.scheduler.__dict__.items()} == {k: id(v) for k, v in before.items()}
     assert not hasattr(pipe, "_progress_bar_config")
     assert "prepare_latents" not in vars(pipe)
-
-
-def test_without_diffusers_the_error_names_the_install_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(ImportError, match=r'pip install "critwin-widgets\[diffusers\]"'):
-        DiffusersProcess("a/b")

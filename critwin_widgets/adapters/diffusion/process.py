@@ -29,8 +29,8 @@ class DiffusersProcess(Process):
 
     Clean samples are images `(B, H, W, C)` with values in [0, 1]; noised ones are float32 arrays of what
     the model denoises, `(B, C, H, W)` pixels or latents (packed as the pipeline packs them). Images are
-    encoded to the mode of the autoencoder's law. Denoising to the clean end decodes, so that even at level 0
-    an image comes back as the autoencoder shows it.
+    encoded to the mode of the autoencoder's law and decoded at the clean end, so that from every level above
+    0 an image comes back as the autoencoder shows it; at level 0 it is left alone.
 
     Pipelines that take `latents` are called themselves, with a scheduler that lists only the timesteps of
     the leg; the pipeline's guidance, added conditions and safety checker act as ever (an image that is
@@ -126,18 +126,20 @@ class DiffusersProcess(Process):
 
         Args:
             x: images `(B, H, W, C)` with values in [0, 1]; latents when `latent` was set.
-            level: one of `index.levels`.
+            level: one of `index.levels`; at level 0 the samples come back as they are.
             key: an integer seed, or one for each row `(B,)`.
 
         Raises:
             ValueError: a shape, a value or the level is no good; the message names the nearest levels.
         """
         level = self._check_level(level, "level")
-        clean = self._encoded(x)
+        if level == 0.0:
+            clean = self._check_clean(x, "x")
+            row_seeds(key, len(clean))
+            return clean
+        clean = self.encode(x)
         seeds = row_seeds(key, len(clean))
         at = self._schedule.at(level)
-        if at == 0:
-            return clean
         noise = _normal(generators_for(fold_seeds(seeds, _NOISE)), clean.shape[1:])
         factors = self._schedule.signal[at], self._schedule.noise[at]
         return (np.float32(factors[0]) * clean + np.float32(factors[1]) * noise).astype(np.float32)
@@ -146,7 +148,7 @@ class DiffusersProcess(Process):
         """Return `n` draws of the pipeline from each noised sample.
 
         Args:
-            y: noised samples at `level`.
+            y: noised samples at `level`; at level 0 clean ones, which come back as they are.
             level: one of `index.levels`.
             key: an integer seed, or one for each row `(B,)`.
             n: draws for each row; they are equal, with a warning, when the scheduler draws no noise.
@@ -166,8 +168,10 @@ class DiffusersProcess(Process):
         if stop > level:
             raise ValueError(f"to = {to!r} lies above level = {level!r}; denoising goes down")
         n = _check_count("n", n) or 1
-        samples = self._check_samples(y, "y")
+        samples = self._check_clean(y, "y") if level == 0.0 else self._check_samples(y, "y")
         seeds = repeat_seeds(row_seeds(key, len(samples)), n)
+        if level == stop:
+            return np.repeat(samples, n, axis=0)
         if n > 1 and not self.stochastic:
             self._warn_of_clones()
             return np.repeat(self._run(samples, level, stop, seeds[::n]), n, axis=0)
@@ -182,12 +186,12 @@ class DiffusersProcess(Process):
         )
 
     def _run(self, samples: np.ndarray, level: float, stop: float, seeds: np.ndarray) -> np.ndarray:
+        walk = self._schedule.walk(level, stop)
+        return self._call(samples, walk, seeds, stop == 0.0 and not self.latent)
+
+    def _call(self, samples: np.ndarray, walk: list[int], seeds: np.ndarray, decodes: bool) -> np.ndarray:
         import torch
 
-        walk = self._schedule.walk(level, stop)
-        decodes = stop == 0.0 and not self.latent
-        if not walk and not decodes:
-            return samples
         device = self.pipeline._execution_device
 
         def call(rows: slice) -> np.ndarray:
@@ -198,11 +202,19 @@ class DiffusersProcess(Process):
 
         return self._budget.run("decode" if decodes else "denoise", len(samples), call, joined)
 
-    def _encoded(self, x: Any) -> np.ndarray:
-        """Return clean samples as the model's own, float32."""
+    def encode(self, x: Any) -> np.ndarray:
+        """Return what the model denoises for clean samples: scaled pixels, or the mode of the encoder's law.
+
+        Args:
+            x: images `(B, H, W, C)` with values in [0, 1]; latents, which come back as they are, when
+                `latent` was set.
+
+        Raises:
+            ValueError: a shape or a value is no good.
+        """
+        images = self._check_clean(x, "x")
         if self.latent:
-            return self._check_samples(x, "x")
-        images = check_images(x, self.image_shape)
+            return images
         encoder = self._encoder
         if encoder is None:
             return to_signed(images).numpy()
@@ -216,6 +228,21 @@ class DiffusersProcess(Process):
                     "give latents and set latent=True"
                 )
         return finite(encoder.recall(images), self.pipeline.vae.dtype)
+
+    def decode(self, y: Any) -> np.ndarray:
+        """Return the images `(B, H, W, C)` that the pipeline shows for what its model has denoised.
+
+        Args:
+            y: pixels or latents as `encode` gives them, `(B, ...)`.
+
+        Raises:
+            ValueError: `y` has another shape or values that are not finite.
+        """
+        samples = self._check_samples(y, "y")
+        return self._call(samples, [], np.zeros(len(samples), np.int64), True)
+
+    def _check_clean(self, x: Any, name: str) -> np.ndarray:
+        return self._check_samples(x, name) if self.latent else check_images(x, self.image_shape, name)
 
     def _check_samples(self, y: Any, name: str) -> np.ndarray:
         try:
