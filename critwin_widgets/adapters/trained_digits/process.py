@@ -193,7 +193,7 @@ def digits_model(*, sampler: str = STOCHASTIC, steps: int = 64) -> DigitsModel:
         ImportError: safetensors is missing.
         ValueError: an unknown sampler, or fewer than 2 steps.
     """
-    files = require("safetensors.numpy", "The trained digits model", "train")
+    files = require("safetensors.numpy", "The trained digits model", "data")
     return DigitsModel(from_arrays(files.load(WEIGHTS.read_bytes())), sampler, steps)
 
 
