@@ -88,7 +88,7 @@ def test_draws_are_float64_too():
 @pytest.mark.parametrize(("spread", "offset"), [(1.0, 1e6), (1e4, 1e6)])
 def test_float32_keeps_its_digits_far_out(kind, spread, offset):
     mixture = clusters(kind, spread, offset)
-    assert mixture.near is (kind != "full" and spread == 1.0)
+    assert mixture.near is (spread == 1.0)
     wide = points(mixture)
     # Points in float64, and points that float32 holds exactly.
     for x in (wide, jnp.asarray(wide, dtype=jnp.float32)):
