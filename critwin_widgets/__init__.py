@@ -13,7 +13,11 @@ from critwin_widgets._lazy import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from critwin_widgets.adapters import DigitClassifier as DigitClassifier
+    from critwin_widgets.adapters import DigitsModel as DigitsModel
     from critwin_widgets.adapters import datasets as datasets
+    from critwin_widgets.adapters import digit_classifier as digit_classifier
+    from critwin_widgets.adapters import digits_model as digits_model
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.adapters import to_sklearn as to_sklearn
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
     from critwin_widgets.engine import ReverseError as ReverseError
+    from critwin_widgets.engine import TokenMixture as TokenMixture
     from critwin_widgets.engine import Trajectories as Trajectories
     from critwin_widgets.engine import components as components
     from critwin_widgets.engine import concave_bracket as concave_bracket
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import forward_reverse as forward_reverse
     from critwin_widgets.engine import log_overlap as log_overlap
     from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import processes as processes
     from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -68,6 +74,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": (
+        "DigitClassifier",
+        "DigitsModel",
+        "digit_classifier",
+        "digits_model",
         "from_labelled",
         "from_sklearn",
         "to_sklearn",
@@ -80,6 +90,7 @@ _HOMES = {
         "LogConcaveMixture",
         "Mixture",
         "ReverseError",
+        "TokenMixture",
         "Trajectories",
         "concave_bracket",
         "count_compilations",
@@ -132,6 +143,8 @@ __all__ = [
     "BoundCurves",
     "BudgetWarning",
     "CriticalWindow",
+    "DigitClassifier",
+    "DigitsModel",
     "Estimate",
     "Explorer",
     "ForwardReverse",
@@ -143,6 +156,7 @@ __all__ = [
     "ReverseError",
     "SeparationCurves",
     "Time",
+    "TokenMixture",
     "Trajectories",
     "WindowComparison",
     "bound_curves",
@@ -155,6 +169,8 @@ __all__ = [
     "critical_window",
     "datasets",
     "decision_curves",
+    "digit_classifier",
+    "digits_model",
     "enable_compilation_cache",
     "end_time",
     "examples",
@@ -169,6 +185,7 @@ __all__ = [
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "processes",
     "reverse_trajectories",
     "rival_times",
     "sharp_bound",
@@ -190,6 +207,7 @@ __getattr__, __dir__ = lazy_names(
         "components": f"{__name__}.engine.components",
         "datasets": f"{__name__}.adapters.datasets",
         "examples": f"{__name__}.theory.examples",
+        "processes": f"{__name__}.engine.processes",
         **{home: f"{__name__}.{home}" for home in _HOMES},
     },
 )
