@@ -142,10 +142,11 @@ class _Drawing:
 
     def _bar(self, row: TimelineRow, base: float) -> str:
         """The decision interval, grey where nothing is decided and in the row's colour where all is."""
-        if row.start is None or row.end is None:
-            return ""
         x, ink = self._axis.x, self._inks[id(row)]
-        left, right = float(x(row.start.value)), float(x(row.end.value))
+        # An end that is not reached lies beyond what is known: the bar runs to there.
+        first, last = (float(row.levels[i]) if len(row.levels) else 0.0 for i in (0, -1))
+        left = float(x(last if row.start is None else row.start.value))
+        right = float(x(first if row.end is None else row.end.value))
         grey, full = to_oklab(NEUTRAL[self._theme.scheme]), to_oklab(ink)
         edges = np.linspace(left, max(right, left + 1), 13)
         parts = []
@@ -154,7 +155,7 @@ class _Drawing:
             fill = to_hex(grey + done * (full - grey))
             # A little wider than its share, so that no seam shows between two pieces.
             parts.append(tag("rect", {"x": a, "y": base - 3, "width": b - a + 0.4, "height": "6", "fill": fill}))
-        for edge in (row.start, row.end):
+        for edge in filter(None, (row.start, row.end)):
             a, b = sorted((float(x(edge.low)), float(x(edge.high))))
             if b - a > 1:
                 y = number(base + 6)

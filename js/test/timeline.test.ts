@@ -190,6 +190,16 @@ describe("the layout", () => {
     expect(JSON.stringify(layout.shapes)).not.toMatch(/NaN/);
   });
 
+  it("lets the bar run on to where an end is not reached", () => {
+    const data = payload(three.slice(0, 1));
+    data.rows[0]!.end = null;
+    const { layout, timeline, reading } = laid(data);
+    const { bar } = layout.shapes[0]!;
+    expect(bar!.x + bar!.width).toBeCloseTo(layout.frame.right, 0);
+    const told = facts(timeline, timeline.rows[0]!, 3, reading);
+    expect(told.find((fact) => fact.name === "95 % decided at")!.value).toBe("at no level known");
+  });
+
   it("gives six models six outlines", () => {
     expect(new Set([0, 1, 2, 3, 4, 5].map((i) => markPath(i, 4))).size).toBe(6);
   });

@@ -26,7 +26,7 @@ timeline = cw.FeatureTimeline(digits, features=features, title="Digits: which fe
 timeline""",
     """ones = {f"is {k}": [str(name == str(k)) for name in names] for k in range(10)}
 curves = cw.decision_curves(digits, [0.02 * 1.2**k for k in range(30)], ones)
-wide = curves.assign({name: curves[name] * 1.3 for name in curves if "time" in name or "decision" in name})
+wide = curves.assign({name: curves[name] * 1.3 for name in curves if "half" in name or "decision" in name})
 wide = wide.assign_coords(time=1.3 * wide["time"])
 cw.FeatureTimeline({"one model": curves, "another, later": wide}, title="Two models, ten features each")""",
     f"""corners = cw.GaussianMixture(

@@ -207,13 +207,19 @@ function marks(row: Row, x: (t: number) => number, axis: TimeAxis, base: number,
   const span = (a: number, b: number) => [Math.min(x(a), x(b)), Math.max(x(a), x(b))] as const;
   let bar: RowShape["bar"] = null;
   let doubt = "";
-  if (row.start !== null && row.end !== null) {
-    const [from, to] = span(row.start.value, row.end.value);
+  const last = row.levels.length - 1;
+  if (row.half !== null && last >= 0) {
+    // An end that is not reached lies beyond what is known: the bar runs to there.
+    const [from, to] = span(
+      row.start?.value ?? row.levels[last]!,
+      row.end?.value ?? row.levels[0]!,
+    );
     const decided = Array.from({ length: STOPS }, (_, i) =>
       decidedAt(row, axis.t(from + ((to - from) * i) / (STOPS - 1))),
     );
     bar = { x: f(from), width: f(Math.max(1, to - from)), decided };
     for (const edge of [row.start, row.end]) {
+      if (edge === null) continue;
       const [a, b] = span(edge.low, edge.high);
       // Below the bar; an end known to a pixel has nothing to show.
       if (b - a > 1) {

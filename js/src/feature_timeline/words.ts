@@ -90,8 +90,13 @@ export function facts(timeline: Timeline, row: Row, t: number, reading: Reading)
   const { symbol } = reading;
   if (row.half !== null) add("half decided at", `${symbol} = ${reading.bracket(row.half)}`);
   else add("half decided at", row.note, "");
-  if (row.start !== null) add("5 % decided at", `${symbol} = ${reading.bracket(row.start)}`);
-  if (row.end !== null) add("95 % decided at", `${symbol} = ${reading.bracket(row.end)}`);
+  for (const [name, edge] of [
+    ["5 % decided at", row.start],
+    ["95 % decided at", row.end],
+  ] as const) {
+    if (edge !== null) add(name, `${symbol} = ${reading.bracket(edge)}`);
+    else if (row.half !== null) add(name, "at no level known", "");
+  }
   for (const [low, high] of row.jumps) {
     const ends = `${reading.number(high)} → ${reading.number(low)}`;
     add("critical window", `${symbol} ${ends}`);
