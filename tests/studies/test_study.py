@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import critwin_widgets as cw
 from critwin_widgets.engine.processes import IndexSet
 from critwin_widgets.studies._cells import Work
+from critwin_widgets.studies._watch import uninterrupted
 from tests.studies.line import MIXTURE, NAMES, SIDE, Line, nearest
 
 LEVELS = [0.2, 0.8, 1.4, 2.2]
@@ -102,6 +104,13 @@ def test_workers_change_nothing(reference):
     with ThreadPoolExecutor(2) as executor:
         found = study(batch_size=8).run(progress=False, executor=executor)
     assert found.results.identical(reference.results)
+
+
+def test_threads_of_its_own_change_nothing(monkeypatch):
+    process = cw.processes.OrnsteinUhlenbeck(MIXTURE)
+    alone = ran(process, 30, None, batch_size=40).results
+    monkeypatch.setattr("critwin_widgets.studies._runner._THREADED_ROWS", 0)
+    assert ran(process, 30, None, batch_size=40).results.identical(alone)
 
 
 def test_other_levels_and_sources_change_nothing(reference):
@@ -296,6 +305,20 @@ def test_an_interrupted_study_can_be_used_and_goes_on(reference):
     one.process.every = 1000
     found = one.run(progress=False).results
     assert found["outcome"].identical(reference.results["outcome"])
+
+
+def test_an_interruption_waits_until_an_outcome_is_noted():
+    noted = []
+
+    def note():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            noted.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        note()
+    assert noted == [True]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_summary_says_what_is_decided_when(reference):
