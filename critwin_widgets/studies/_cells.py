@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.processes import Process, fold_seeds
 from ._batch import Limit, in_parts, joined, out_of_memory, take
-from ._values import Vocabulary, read_values, recode
+from ._values import Vocabulary, read_values
 
 FORWARD_REVERSE, CLONE = "forward_reverse", "clone"
 MODES = (FORWARD_REVERSE, CLONE)
@@ -142,7 +142,7 @@ def run_block(work: Work, block: Block, limit: Limit, states: dict | None = None
     vocabulary = Vocabulary(work.features or {})
     for one in apart:
         vocabulary.extend(one.values)
-    codes = np.concatenate([recode(one.codes, vocabulary.translation(one.values)) for one in apart])
+    codes = np.concatenate([vocabulary.codes_of(one.values, one.codes) for one in apart])
     errors = {source: reason for one in apart for source, reason in one.errors.items()}
     return Outcome(block.positions, block.level, block.repeats.start, vocabulary.values, codes, errors)
 
@@ -303,7 +303,7 @@ def _assembled(work: Work, pieces: list[_Piece], rows: int) -> tuple[dict[str, l
         vocabulary.extend(piece.values)
     codes = np.full((rows, len(names)), -1, np.int16)
     for piece in named:
-        codes[piece.rows] = recode(piece.codes, vocabulary.translation(piece.values))
+        codes[piece.rows] = vocabulary.codes_of(piece.values, piece.codes)
     wrong = {row: reason for piece in pieces for row, reason in piece.wrong.items()}
     codes[list(wrong)] = -1
     return vocabulary.values, codes, wrong

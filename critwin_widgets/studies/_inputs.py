@@ -31,7 +31,7 @@ def as_process(given: Any) -> Process:
     if isinstance(given, Mixture):
         from ..engine import processes
 
-        return processes.OrnsteinUhlenbeck(given)  # pyright: ignore[reportAttributeAccessIssue]
+        return processes.OrnsteinUhlenbeck(given)
     if hasattr(given, "scheduler") and (hasattr(given, "unet") or hasattr(given, "transformer")):
         from .. import adapters
 

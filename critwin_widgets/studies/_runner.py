@@ -1,17 +1,22 @@
 """What is left to run, in which order, and the loop that runs it."""
 
+import contextlib
 import dataclasses
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..engine.processes import IndexSet
+from ..engine.processes import IndexSet, MixtureProcess
 from ._batch import Limit, take
 from ._cells import Block, Outcome, Work, cell_seeds, path_seeds, run_block, source_seeds
 from ._table import Table
 from .refine import narrow_enough, refined, rounds_of
+
+_THREADED_ROWS, _MOST_THREADS = 1 << 18, 4
+"""Rows of a study from which threads pay, and how many there are at most: each holds a block's numbers."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,15 +88,16 @@ def blocks_of(
     passes its levels in this order.
     """
     sources_of = source_seeds(settings.seed, np.arange(table.sources))
+    paths = path_seeds(sources_of)
     for repeats, group in itertools.groupby(sorted(todo, key=lambda one: one[1].start), key=lambda one: one[1]):
         levels = sorted((level for level, _ in group), reverse=True)
+        seeds = {level: cell_seeds(sources_of, level) for level in levels}
         missing = {level: table.missing(level, repeats) for level in levels}
         parts = np.array_split(np.arange(table.sources), -(-table.sources * len(repeats) // max(rows, len(repeats))))
         for part, level in itertools.product(parts, levels):
             own = np.intersect1d(part, missing[level], assume_unique=True)
             if own.size:
-                mine = sources_of[own]
-                yield Block(own, take(sources, own), level, cell_seeds(mine, level), repeats, path_seeds(mine))
+                yield Block(own, take(sources, own), level, seeds[level][own], repeats, paths[own])
 
 
 def execute(
@@ -132,6 +138,18 @@ def execute(
     finally:
         for future in waiting:
             future.cancel()
+
+
+@contextlib.contextmanager
+def own_workers(work: Work, rows: int) -> Iterator[Any]:
+    """Give threads to large studies of known mixtures, whose time goes into arithmetic; `None` to others."""
+    if work.components is None or not isinstance(work.process, MixtureProcess) or rows < _THREADED_ROWS:
+        yield None
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as executor:
+        yield executor
 
 
 def run_alone(work: Work, block: Block, rows: int) -> Outcome:

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ class Store:
         """Make the folder and write the manifest."""
         with _explained(self.path, "the store cannot be written"):
             (self.path / _CELLS).mkdir(parents=True, exist_ok=True)
-            _write(self.path / _MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+            if self.manifest() != json.loads(json.dumps(manifest)):
+                _write(self.path / _MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
 
     def put_original(self, found: xr.Dataset) -> None:
         """Write what the sources are."""
@@ -86,7 +88,13 @@ class Store:
         """Return all outcomes that were written, in the order of their files."""
         for file in self._files():
             self._number = max(self._number, int(file.name.split("-")[0]))
-            yield from _outcomes(read_dataset(file))
+            try:
+                records = read_dataset(file)
+            except Exception as error:
+                # Written just before the power failed: its cells are run again.
+                warnings.warn(f"{str(file)!r} can't be read ({error}) and is left out", stacklevel=2)
+                continue
+            yield from _outcomes(records)
 
     # ---- what is added ----------------------------------------------------------------------
 
@@ -108,7 +116,7 @@ class Store:
         with _explained(
             self.path, f"{sum(len(one.positions) for one in self._waiting)} finished cells were not written"
         ):
-            _write(self._next(), as_bytes(_records(self._waiting)))
+            _write(self._next(), as_bytes(_records(self._waiting)), surely=False)
         self._waiting = []
         self._written = time.perf_counter()
         self._cost = self._written - start
@@ -175,7 +183,7 @@ def write_file(path: Path, found: xr.Dataset) -> None:
 
 def _records(outcomes: list[Outcome]) -> xr.Dataset:
     """Return outcomes as one record per cell; codes of fewer repeats are padded with -1."""
-    from ._values import Vocabulary, recode
+    from ._values import Vocabulary
 
     vocabulary = Vocabulary(dict.fromkeys(max((one.values for one in outcomes), key=len), ()))
     for one in outcomes:
@@ -191,7 +199,7 @@ def _records(outcomes: list[Outcome]) -> xr.Dataset:
         source[part], level[part], first[part], repeats[part] = one.positions, one.level, one.first, one.codes.shape[1]
         errors[part] = [one.errors.get(int(position), "") for position in one.positions]
         if one.values:
-            codes[part, : one.codes.shape[1]] = recode(one.codes, vocabulary.translation(one.values))
+            codes[part, : one.codes.shape[1]] = vocabulary.codes_of(one.values, one.codes)
     return xr.Dataset(
         {
             "outcome": (("cell", "repeat", "feature"), codes),
@@ -242,14 +250,18 @@ def _of_table(table: Table) -> Iterator[Outcome]:
 # ---- writing --------------------------------------------------------------------------------
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole: under another name, to the disk, then renamed."""
+def _write(path: Path, content: bytes, surely: bool = True) -> None:
+    """Write a file whole: under another name, then renamed; `surely`, it is on the disk before that.
+
+    Without, a kill still leaves all or nothing, but a power failure may leave a file that can't be read.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(draft, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if surely:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)

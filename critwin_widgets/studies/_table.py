@@ -41,7 +41,7 @@ class Table:
     def set_original(self, values: Mapping[str, Sequence[str]], codes: np.ndarray, errors: Mapping[int, str]) -> None:
         """Record what the sources themselves are; the cells of those that fail, fail."""
         self._grow(values)
-        self.original = recode(codes, self.vocabulary.translation(values))
+        self.original = self.vocabulary.codes_of(values, codes)
         self.broken = {source: f"the source itself: {reason}" for source, reason in errors.items()}
         for data in self.levels.values():
             data.errors.update(self.broken)
@@ -57,7 +57,7 @@ class Table:
         """Record the outcome of a block."""
         self._grow(found.values)
         data = self.level(found.level)
-        codes = recode(found.codes, self.vocabulary.translation(found.values))
+        codes = self.vocabulary.codes_of(found.values, found.codes)
         data.outcome[found.positions, found.first : found.first + codes.shape[1]] = codes
         data.errors.update(found.errors)
         data.outcome[list(data.errors)] = -1

@@ -39,9 +39,11 @@ class Vocabulary:
         old, self.values = self.values, merged
         return [_positions(old[name], merged[name]) for name in merged]
 
-    def translation(self, other: Mapping[str, Sequence[str]]) -> list[np.ndarray]:
-        """Return for each feature the code here of each of another vocabulary's values."""
-        return [_positions(other[name], known) for name, known in self.values.items()]
+    def codes_of(self, values: Mapping[str, Sequence[str]], codes: np.ndarray) -> np.ndarray:
+        """Return codes `(..., F)` into another vocabulary's values as codes into these."""
+        if list(values.items()) == list(self.values.items()):
+            return codes
+        return recode(codes, [_positions(values[name], known) for name, known in self.values.items()])
 
 
 def recode(codes: np.ndarray, tables: Sequence[np.ndarray]) -> np.ndarray:

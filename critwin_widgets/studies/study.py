@@ -16,7 +16,7 @@ from . import _inputs, _store
 from ._batch import Limit, size_of
 from ._cells import CLONE, FORWARD_REVERSE, MODES, Work, classify, components_of, finish, path_seeds, source_seeds
 from ._records import manifest, original_dataset, restored_original, same_study
-from ._runner import Settings, blocks_of, execute, plan
+from ._runner import Settings, blocks_of, execute, own_workers, plan
 from ._table import DONE, FAILED, Table, dataset
 from ._values import Vocabulary
 from ._watch import Observers, progress_bar, uninterrupted
@@ -210,15 +210,17 @@ class ForwardReverseStudy:
         bar.total = bar.n + sum(len(repeats) * len(table.missing(level, repeats)) for level, repeats in todo)
         bar.refresh()
         blocks = blocks_of(todo, table, self._states, self._settings, self._limit.rows)
-        for outcome in execute(self._work(table), blocks, self._limit, enough, executor):
-            with uninterrupted():
-                table.put(outcome)
+        work = self._work(table)
+        with own_workers(work, bar.total - bar.n) as own:
+            for outcome in execute(work, blocks, self._limit, enough, executor or own):
+                with uninterrupted():
+                    table.put(outcome)
+                    if self._store is not None:
+                        self._store.put(outcome)
                 if self._store is not None:
-                    self._store.put(outcome)
-            if self._store is not None:
-                self._store.flush(when_due=True)
-            bar.update(outcome.codes.shape[0] * outcome.codes.shape[1])
-            self._observers.tell(lambda: self.results)
+                    self._store.flush(when_due=True)
+                bar.update(outcome.codes.shape[0] * outcome.codes.shape[1])
+                self._observers.tell(lambda: self.results)
         return not enough()
 
     def _work(self, table: Table | None) -> Work:

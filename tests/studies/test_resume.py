@@ -201,14 +201,25 @@ def test_a_store_that_cannot_be_written_is_said_before_anything_runs(tmp_path):
     assert process.calls == 0
 
 
+def test_a_file_cut_short_by_a_power_failure_is_left_out(tmp_path, reference, monkeypatch):
+    monkeypatch.setattr(_store, "_SHARE", np.inf)
+    study(store=tmp_path, batch_size=4).run(progress=False)
+    cut = sorted(tmp_path.glob("cells/*.nc"))[3]
+    cut.write_bytes(cut.read_bytes()[:100])
+    with pytest.warns(UserWarning, match="can't be read"):
+        one = study(store=tmp_path)
+    assert (one.results["status"] == 0).sum() == 1
+    assert one.run(progress=False).results.identical(reference)
+
+
 def test_a_full_disk_loses_nothing(tmp_path, reference, monkeypatch):
     one, write, written = study(store=tmp_path, batch_size=4), _store._write, []
 
-    def full(path, content):
+    def full(path, content, surely=True):
         written.append(path)
         if len(written) > 5:
             raise OSError(28, "No space left on device")
-        write(path, content)
+        write(path, content, surely)
 
     monkeypatch.setattr(_store, "_write", full)
     monkeypatch.setattr(_store, "_SHARE", np.inf)
