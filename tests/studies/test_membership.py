@@ -380,3 +380,34 @@ def test_the_same_digits_memorised_are_told_at_once(digits):
     study = cw.ForwardReverseStudy(cw.empirical_mixture(own, 0.05), own[:4], levels=[0.1, 0.4], repeats=4)
     found = study.membership(own, others, progress=False)
     assert min(found.aucs.values()) > 0.99
+
+
+# ---- samples that are no arrays ------------------------------------------------------------------
+
+
+class Echo(Process):
+    """Texts that come back as they are if they start with m, else in capitals."""
+
+    index = IndexSet("tokens hidden", "m", 0, 4, whole=True)
+
+    def noise(self, x, level, key):
+        return list(x)
+
+    def denoise(self, y, level, key, n=1, to=None):
+        return [text if text.startswith("m") else text.upper() for text in y]
+
+    def prior(self, key, n):
+        return ["m"] * n
+
+
+def test_texts_are_tested_too():
+    study = cw.ForwardReverseStudy(Echo(), ["m0", "a1"], lambda x: [len(text) for text in x], levels=[1, 3], repeats=2)
+    own, others = [f"m{i}" for i in range(6)], [f"a{i}" for i in range(6)]
+
+    def same(x, back):
+        return np.array([a == b for a, b in zip(x, back, strict=True)])
+
+    found = study.membership(own, others, returns=same, baseline=lambda x: np.zeros(len(x)), progress=False)
+    assert found.aucs == {"whole curve": 1.0, "best level": 1.0, "weighted": 1.0, "baseline": 0.5}
+    with pytest.raises(TypeError, match="distances need samples of numbers"):
+        study.membership(own, others, progress=False)
