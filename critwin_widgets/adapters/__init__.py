@@ -21,22 +21,45 @@ if TYPE_CHECKING:
     from critwin_widgets.adapters.masked_text import MaskedTextProcess as MaskedTextProcess
     from critwin_widgets.adapters.sklearn import from_sklearn as from_sklearn
     from critwin_widgets.adapters.sklearn import to_sklearn as to_sklearn
+    from critwin_widgets.adapters.trained_digits import DigitClassifier as DigitClassifier
+    from critwin_widgets.adapters.trained_digits import DigitsModel as DigitsModel
+    from critwin_widgets.adapters.trained_digits import digit_classifier as digit_classifier
+    from critwin_widgets.adapters.trained_digits import digits_model as digits_model
 
 _HOMES = {
     "answers": ("AnswerClassifier",),
     "causal": ("CausalTruncation",),
-    "datasets": ("DataSet", "digits", "hierarchy", "penguins", "scenes"),
+    "datasets": (
+        "DataSet",
+        "digits",
+        "hierarchy",
+        "penguins",
+        "scenes",
+    ),
     "labelled": ("from_labelled",),
     "masked_text": ("MaskedTextProcess",),
-    "sklearn": ("from_sklearn", "to_sklearn"),
+    "sklearn": (
+        "from_sklearn",
+        "to_sklearn",
+    ),
+    "trained_digits": (
+        "DigitClassifier",
+        "DigitsModel",
+        "digit_classifier",
+        "digits_model",
+    ),
 }
 
 __all__ = [
     "AnswerClassifier",
     "CausalTruncation",
     "DataSet",
+    "DigitClassifier",
+    "DigitsModel",
     "MaskedTextProcess",
+    "digit_classifier",
     "digits",
+    "digits_model",
     "from_labelled",
     "from_sklearn",
     "hierarchy",
