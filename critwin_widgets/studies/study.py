@@ -58,7 +58,8 @@ class ForwardReverseStudy:
         features: the values each feature can take; else `classifier.features`, else what comes.
         source_ids: one id for each source; 0, 1, ... when `None`.
         sources_info: columns over the sources, `{name: (S,)}`, for `by=`.
-        store: folder of the study; nothing is written when `None`.
+        store: folder of the study; nothing is written when `None`. Models and classifiers are told apart by
+            their `fingerprint`, a text or a method that returns one, else by their name or repr.
         batch_size: samples in one call of the model at first; halved when memory runs out.
         refine: rounds in which levels are added halfway between those whose retention differs.
         tolerance: difference of retention that is refined.

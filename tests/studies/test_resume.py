@@ -143,6 +143,18 @@ def test_other_points_are_another_study(tmp_path):
         study(store=tmp_path, sources=points + 1e-12)
 
 
+def test_models_are_told_apart_by_their_fingerprint(tmp_path):
+    class Trained(Line):
+        def __init__(self, weights):
+            super().__init__()
+            self.fingerprint = f"trained to {weights}"
+
+    study(Trained(1), store=tmp_path).run(progress=False, budget_s=1e-9)
+    study(Trained(1), store=tmp_path)
+    with pytest.raises(ValueError, match="process is 'trained to 1' there, 'trained to 2' here"):
+        study(Trained(2), store=tmp_path)
+
+
 def test_a_study_is_saved_in_one_file(tmp_path):
     one = study(
         sources_info={"group": list("aabbaabbab"), "age": np.arange(10), "known": np.arange(10) > 4}, seed=2**40
