@@ -15,8 +15,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from critwin_widgets.adapters import ClipClassifier as ClipClassifier
     from critwin_widgets.adapters import DiffusersProcess as DiffusersProcess
+    from critwin_widgets.adapters import DigitClassifier as DigitClassifier
+    from critwin_widgets.adapters import DigitsModel as DigitsModel
     from critwin_widgets.adapters import SklearnClassifier as SklearnClassifier
     from critwin_widgets.adapters import datasets as datasets
+    from critwin_widgets.adapters import digit_classifier as digit_classifier
+    from critwin_widgets.adapters import digits_model as digits_model
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.adapters import to_sklearn as to_sklearn
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import LogConcaveMixture as LogConcaveMixture
     from critwin_widgets.engine import Mixture as Mixture
     from critwin_widgets.engine import ReverseError as ReverseError
+    from critwin_widgets.engine import TokenMixture as TokenMixture
     from critwin_widgets.engine import Trajectories as Trajectories
     from critwin_widgets.engine import components as components
     from critwin_widgets.engine import concave_bracket as concave_bracket
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from critwin_widgets.engine import forward_reverse as forward_reverse
     from critwin_widgets.engine import log_overlap as log_overlap
     from critwin_widgets.engine import overlap as overlap
+    from critwin_widgets.engine import processes as processes
     from critwin_widgets.engine import reverse_trajectories as reverse_trajectories
     from critwin_widgets.engine import total_variation as total_variation
     from critwin_widgets.export import notebook_to_html as notebook_to_html
@@ -73,7 +79,11 @@ _HOMES = {
     "adapters": (
         "ClipClassifier",
         "DiffusersProcess",
+        "DigitClassifier",
+        "DigitsModel",
         "SklearnClassifier",
+        "digit_classifier",
+        "digits_model",
         "from_labelled",
         "from_sklearn",
         "to_sklearn",
@@ -86,6 +96,7 @@ _HOMES = {
         "LogConcaveMixture",
         "Mixture",
         "ReverseError",
+        "TokenMixture",
         "Trajectories",
         "concave_bracket",
         "count_compilations",
@@ -140,6 +151,8 @@ __all__ = [
     "ClipClassifier",
     "CriticalWindow",
     "DiffusersProcess",
+    "DigitClassifier",
+    "DigitsModel",
     "Estimate",
     "Explorer",
     "ForwardReverse",
@@ -152,6 +165,7 @@ __all__ = [
     "SeparationCurves",
     "SklearnClassifier",
     "Time",
+    "TokenMixture",
     "Trajectories",
     "WindowComparison",
     "bound_curves",
@@ -164,6 +178,8 @@ __all__ = [
     "critical_window",
     "datasets",
     "decision_curves",
+    "digit_classifier",
+    "digits_model",
     "enable_compilation_cache",
     "end_time",
     "examples",
@@ -178,6 +194,7 @@ __all__ = [
     "mixture_tree",
     "notebook_to_html",
     "overlap",
+    "processes",
     "reverse_trajectories",
     "rival_times",
     "sharp_bound",
@@ -199,6 +216,7 @@ __getattr__, __dir__ = lazy_names(
         "components": f"{__name__}.engine.components",
         "datasets": f"{__name__}.adapters.datasets",
         "examples": f"{__name__}.theory.examples",
+        "processes": f"{__name__}.engine.processes",
         **{home: f"{__name__}.{home}" for home in _HOMES},
     },
 )

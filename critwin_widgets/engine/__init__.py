@@ -1,7 +1,7 @@
 """The engine: mixtures, processes and separations, computed by JAX and closed forms."""
 
 from ._compilation import count_compilations, enable_compilation_cache
-from .mixtures import GaussianMixture, LogConcaveMixture, Mixture
+from .mixtures import GaussianMixture, LogConcaveMixture, Mixture, TokenMixture
 from .samplers import ForwardReverse, ReverseError, Trajectories, forward_reverse, reverse_trajectories
 from .separation import BudgetWarning, Estimate, concave_bracket, log_overlap, overlap, total_variation
 
@@ -13,6 +13,7 @@ __all__ = [
     "LogConcaveMixture",
     "Mixture",
     "ReverseError",
+    "TokenMixture",
     "Trajectories",
     "concave_bracket",
     "count_compilations",

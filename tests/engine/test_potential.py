@@ -217,6 +217,9 @@ def test_the_same_seed_gives_the_same_results_bit_for_bit(made):
     y = first.sample(6, 20)
     np.testing.assert_array_equal(first.log_prob(y, 0.3), again.log_prob(y, 0.3))
     np.testing.assert_array_equal(first.denoise(5, y, 0.3), again.denoise(5, y, 0.3))
+    # With a key for each row, what a row draws goes with its key, wherever it stands.
+    keys = jax.random.split(jax.random.key(3), 20)
+    np.testing.assert_allclose(first.denoise(keys, y, 0.3)[::-1], first.denoise(keys[::-1], y[::-1], 0.3), rtol=1e-6)
     other = Potential(law, first.concavity, 2, seed=2, **FEW)
     assert not np.array_equal(first.draws, other.draws)
 

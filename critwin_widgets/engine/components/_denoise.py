@@ -6,9 +6,12 @@ from outside its ends. In between, cells carry an exponential density whose mass
 bend, which leaves an error of the fourth order in the width of a cell.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
+from .._row_random import has_row_keys, pad_rows, uniform
 from ._tables import evaluate
 
 _DROP = 25.0
@@ -28,7 +31,7 @@ def draw_posteriors(arrays, facts, key, place, pull) -> jax.Array:
         arrays: tables of the factors before noise, as `evaluate` takes them.
         facts: `(7, d)`, in standard deviations of the factor: mode, concavity, both ends of the
             support, both ends of the extent, and precision `p`.
-        key: `jax.random` key.
+        key: `jax.random` key, or a key for each row, `(n,)`.
         place: `y / a` less the mean, in standard deviations, `(n, d)`.
         pull: `b = p * place`, `(n, d)`, finite however weak the signal is.
     """
@@ -39,15 +42,23 @@ def draw_posteriors(arrays, facts, key, place, pull) -> jax.Array:
         jnp.pad(x, ((0, blocks * batch - rows), (0, 0)), mode="edge").reshape(blocks, batch, dim)
         for x in (jnp.asarray(place), jnp.asarray(pull))
     )
-    return _draw_blocks(arrays, facts, jax.random.split(key, blocks), place, pull).reshape(-1, dim)[:rows]
+    chosen = _uniforms(pad_rows(key, blocks * batch), blocks, batch, dim)
+    return _draw_blocks(arrays, facts, chosen, place, pull).reshape(-1, dim)[:rows]
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
+def _uniforms(key, blocks: int, batch: int, dim: int):
+    if has_row_keys(key):
+        return uniform(key, (blocks * batch, dim)).reshape(blocks, batch, dim)
+    return jax.vmap(lambda one: uniform(one, (batch, dim)))(jax.random.split(key, blocks))
 
 
 @jax.jit
-def _draw_blocks(arrays, facts, keys, place, pull):
-    return jax.lax.map(lambda block: _draw(arrays, facts, *block), (keys, place, pull))
+def _draw_blocks(arrays, facts, chosen, place, pull):
+    return jax.lax.map(lambda block: _draw(arrays, facts, *block), (chosen, place, pull))
 
 
-def _draw(arrays, facts, key, place, pull):
+def _draw(arrays, facts, chosen, place, pull):
     mode, concavity, low, high, first, last, precision = facts
     curved = concavity + precision
 
@@ -104,7 +115,7 @@ def _draw(arrays, facts, key, place, pull):
     mass = width * jnp.exp(value[:-1]) * _growth(drop) * jnp.clip(1.0 - bend / 12, 0.0, 2.0)
     # A product with a triangular matrix: on CPU a tenth of the time of a cumulative sum.
     below = jnp.tensordot(jnp.tril(jnp.ones((2 * _CELLS, 2 * _CELLS), mass.dtype)), mass, 1)
-    goal = jax.random.uniform(key, peak.shape) * below[-1]
+    goal = chosen * below[-1]
     cell = jnp.minimum(jnp.sum(below < goal, axis=0), 2 * _CELLS - 1)
     h, top, bottom, full, least = (
         jnp.take_along_axis(x, cell[None], axis=0)[0] for x in (width, drop, steps, mass, below)

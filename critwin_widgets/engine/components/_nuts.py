@@ -5,6 +5,7 @@ a standard normal one, so no mass matrix is adapted, only the step. The same mov
 before noise and the posteriors of noised points, whose fits whiten them as well.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .._precision import working_dtype
+from .._row_random import has_row_keys
 from ._mixing import effective_size, split_r_hat
 from ._noised import Facts, Fit, log_weights
 
@@ -163,10 +165,10 @@ def diagnose(whitened: np.ndarray, divergences: int, acceptance: float, step: fl
 
 
 @eqx.filter_jit
-def walk(log_density, facts: Facts, found: Fit, key, number, z, step, moves):
+def walk(log_density, facts: Facts, found: Fit, keys, z, step, moves):
     """Return places `b + s e` `(n, d)` after a number of transitions from whitened `z`, each row by its own fit.
 
-    The randomness is that of batch `number` of `key`; `found` is batched as `z` is.
+    `keys` holds one for each row; `found` is batched as `z` is.
     """
 
     def one(key, fit, place):
@@ -175,11 +177,11 @@ def walk(log_density, facts: Facts, found: Fit, key, number, z, step, moves):
 
         return fit.base + fit.s * fit.place(jax.lax.fori_loop(0, moves, body, place))
 
-    return jax.vmap(one)(jax.random.split(jax.random.fold_in(key, number), z.shape[0]), found, z)
+    return jax.vmap(one)(keys, found, z)
 
 
 @eqx.filter_jit
-def pick(log_density, facts: Facts, found: Fit, key, number):
+def pick(log_density, facts: Facts, found: Fit, keys):
     """Return, for each fit, one of as many normal points as there are pilots, picked by weight, whitened `(n, d)`.
 
     It is close to a draw from the integrand already: few transitions make it one.
@@ -192,4 +194,12 @@ def pick(log_density, facts: Facts, found: Fit, key, number):
         logs, u, _ = log_weights(log_density, facts, fit, z)
         return u[jax.random.categorical(pick, logs)]
 
-    return jax.vmap(one)(jax.random.split(jax.random.fold_in(key, number), len(found.s)), found)
+    return jax.vmap(one)(keys, found)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def keys_of_batch(key, number, rows: int):
+    """Return a key for each row of batch `number`: split from one key, or made from the row's own."""
+    if has_row_keys(key):
+        return jax.vmap(lambda one: jax.random.fold_in(one, number))(key)
+    return jax.random.split(jax.random.fold_in(key, number), rows)

@@ -62,7 +62,7 @@ class Component(eqx.Module):
 
     @abc.abstractmethod
     def denoise(self, key, y, t: float) -> jax.Array:
-        """Draw `X ~ P(X | Y_t = y)`, one for each row of `y` `(n, d)`."""
+        """Draw `X ~ P(X | Y_t = y)`, one for each row of `y` `(n, d)`; from one key, or a key for each row."""
 
     def sample_offsets(self, key, n: int) -> np.ndarray | jax.Array:
         """Draw `n` points from the component before noise, less its mean, `(n, d)`."""

@@ -12,6 +12,7 @@ from jax.core import Tracer
 from scipy.special import chdtri
 
 from .._precision import to_device, working_dtype
+from .._row_random import has_row_keys, pad_rows
 from .._types import Array
 from .._validation import check_count, check_points, check_time, finite_array
 from ..mixtures.gaussian import as_key
@@ -33,7 +34,7 @@ from ._noised import (
     slope_features,
     sums,
 )
-from ._nuts import ROWS, Diagnostics, SamplingWarning, blackjax, pick, walk
+from ._nuts import ROWS, Diagnostics, SamplingWarning, blackjax, keys_of_batch, pick, walk
 from .component import Component
 
 _ROUNDING = 1e-2
@@ -250,12 +251,16 @@ class Potential(Component):
         if points.ndim != 2:
             raise ValueError(f"y must have 2 axes, (n, {self.dim}), not shape {points.shape}")
         a, s = float(signal(time)), float(np.sqrt(noise_variance(time)))
-        root = as_key(key)
+        root, size = as_key(key), self._batch(len(points))
 
         def draw(number: int, rows):
+            mine, own = root, number
+            if has_row_keys(root):  # a row's key is its own in whatever batch it comes
+                mine, own = pad_rows(root[number * size : (number + 1) * size], size), 0
             found = fits(self.log_density, self.facts, rows, np.float64(a), np.float64(s))
-            start = pick(self.log_density, self.facts, found, root, np.uint32(2 * number))
-            return walk(self.log_density, self.facts, found, root, np.uint32(2 * number + 1), start, *self._moves)
+            first, second = (keys_of_batch(mine, np.uint32(2 * own + k), size) for k in (0, 1))
+            start = pick(self.log_density, self.facts, found, first)
+            return walk(self.log_density, self.facts, found, second, start, *self._moves)
 
         gaps = np.asarray(points, np.float64) - a * self.mode
         return to_device(self.mode + self._in_batches(draw, gaps))
@@ -271,7 +276,8 @@ class Potential(Component):
 
         def draw(number: int, rows):
             prior = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (len(rows), *np.shape(leaf))), self.prior)
-            return walk(self.log_density, self.facts, prior, root, np.uint32(number), rows, *self._moves)
+            keys = keys_of_batch(root, np.uint32(number), len(rows))
+            return walk(self.log_density, self.facts, prior, keys, rows, *self._moves)
 
         return self._in_batches(draw, starts)
 

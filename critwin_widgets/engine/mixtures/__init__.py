@@ -1,7 +1,8 @@
-"""Mixtures of component densities that can be noised exactly."""
+"""Mixtures of component laws that can be noised exactly: densities on `R^d`, and sequences of tokens."""
 
 from .gaussian import GaussianMixture, as_key
 from .log_concave import LogConcaveMixture
 from .mixture import Mixture
+from .tokens import TokenMixture
 
-__all__ = ["GaussianMixture", "LogConcaveMixture", "Mixture", "as_key"]
+__all__ = ["GaussianMixture", "LogConcaveMixture", "Mixture", "TokenMixture", "as_key"]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from .._row_random import normal
 from .._types import Array, Features, Subset
 from .._validation import check_choice, check_count, check_times, check_weights, finite_array, owned
 from ..processes import noise_variance, signal
@@ -105,7 +106,7 @@ class GaussianMixture(Mixture):
     @property
     def near(self) -> bool:
         """Whether all components are close to the mixture's mean, on their own scale."""
-        return self.covariance_type != "full" and self.groups.shape[0] == 1
+        return self.groups.shape[0] == 1
 
     @property
     def component_means(self) -> np.ndarray:
@@ -231,7 +232,7 @@ class GaussianMixture(Mixture):
         `m = mu + a Sigma (a^2 Sigma + s^2)^{-1} (y - a mu)`.
 
         Args:
-            key: `jax.random` key or integer seed.
+            key: `jax.random` key or integer seed, or a key for each row, `(n,)`.
             y: noised points, `(n, d)`.
             which: component of each row, `(n,)`.
             t: OU time of the noise in `y`.
@@ -315,6 +316,6 @@ def _denoise(parts, kind: str, key, at: Pair, centre: Pair | None, offsets: Pair
     at = at if centre is None else at.shifted(centre)
     gap = at.less(offsets.rows(which))
     pulled = transform(gap, which, kind, a * values / (a**2 * values + s2), vectors)
-    noise = jax.random.normal(key, gap.shape, gap.dtype)
+    noise = normal(key, gap.shape, gap.dtype)
     spread = transform_noise(noise, which, kind, values * s2 / (a**2 * values + s2), vectors)
     return jnp.asarray(means)[which] + pulled + spread

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import jax.scipy.special as jsp
 import numpy as np
 
+from .._row_random import has_row_keys, normal, split_rows
 from .._types import Array, Features, Subset
 from .._validation import check_count, check_points, check_time, check_weights
 from ..components.component import Component
@@ -183,16 +184,17 @@ class LogConcaveMixture(Mixture):
         """Draw `X ~ P(X | Y_t = y, component)`, one per row.
 
         Args:
-            key: `jax.random` key or integer seed.
+            key: `jax.random` key or integer seed, or a key for each row, `(n,)`.
             y: noised points, `(n, d)`.
             which: component of each row, `(n,)`.
             t: OU time of the noise in `y`.
         """
         time, points = check_time(t), check_points(y, self.dim, "y")
-        keys = jax.random.split(as_key(key), self.n_components + 1)
+        keys = split_rows(as_key(key), self.n_components + 1)
 
         def draw(k: int, rows: np.ndarray) -> jax.Array:
-            return self.components[k].denoise(keys[k], points[rows], self.elapsed + time)
+            mine = keys[k][rows] if has_row_keys(keys[k]) else keys[k]
+            return self.components[k].denoise(mine, points[rows], self.elapsed + time)
 
         clean = _scatter(np.asarray(which), draw, self.dim)
         return clean if self.elapsed == 0 else self._bridge(keys[-1], clean, points, time)
@@ -203,7 +205,7 @@ class LogConcaveMixture(Mixture):
         b, w = signal(t), noise_variance(t)
         total = b**2 * v + w
         mean = a * clean + (b * v / total) * (y - a * b * clean)
-        return mean + np.sqrt(v * w / total) * jax.random.normal(key, clean.shape)
+        return mean + np.sqrt(v * w / total) * normal(key, clean.shape)
 
     def _logs(self, points, keep: Iterable[int]) -> jax.Array:
         return jnp.stack([self.components[k].log_prob(points, self.elapsed) for k in keep], axis=-1)

@@ -101,7 +101,8 @@ class Mixture(eqx.Module):
         """Draw `X ~ P(X | Y_t = y, component)`, one per row.
 
         Args:
-            key: `jax.random` key or integer seed.
+            key: `jax.random` key or integer seed, or a key for each row, `(n,)`: then what a row draws
+                depends on its own key alone.
             y: noised points, `(n, d)`.
             which: component of each row, `(n,)`.
             t: OU time of the noise in `y`.

@@ -65,7 +65,7 @@ class Process(abc.ABC):
 
 
 def row_seeds(key: Any, rows: int) -> np.ndarray:
-    """Return one 63-bit seed for each row, int64 `(rows,)`, from an integer seed or from one seed per row.
+    """Return one 63-bit seed for each of `rows` rows, int64, from an integer `key` or from one seed per row.
 
     Raises:
         TypeError: `key` is neither.
@@ -84,25 +84,26 @@ def row_seeds(key: Any, rows: int) -> np.ndarray:
 
 
 def fold_seeds(seeds: Any, number: Any) -> np.ndarray:
-    """Return new 63-bit seeds, each a hash of a seed and a number, int64; shapes broadcast."""
+    """Return new 63-bit seeds, each a hash of one of `seeds` and of `number`, int64; shapes broadcast."""
     first, second = np.broadcast_arrays(np.asarray(seeds, np.uint64), np.asarray(number, np.uint64))
     return _mixed(first, second)
 
 
 def repeat_seeds(seeds: Any, n: int) -> np.ndarray:
-    """Return `n` seeds for each of `B` seeds, `(B * n,)`; those of one row follow each other."""
+    """Return `n` seeds for each of `seeds` `(B,)`, `(B * n,)`; those of one row follow each other."""
     return fold_seeds(np.asarray(seeds)[:, None], np.arange(n)).reshape(-1)
 
 
 def _mixed(seeds: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     # Two rounds of SplitMix64's finaliser (Steele, Lea & Flood, OOPSLA 2014).
     with np.errstate(over="ignore"):
-        state = _finalised(seeds + np.uint64(0x9E3779B97F4A7C15))
-        state = _finalised(state + (np.asarray(numbers, np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
+        state = finalised(seeds + np.uint64(0x9E3779B97F4A7C15))
+        state = finalised(state + (np.asarray(numbers, np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
     return (state >> np.uint64(1)).astype(np.int64)
 
 
-def _finalised(state: np.ndarray) -> np.ndarray:
+def finalised(state: np.ndarray) -> np.ndarray:
+    """Return SplitMix64's finaliser of 64-bit words: every bit depends on every bit."""
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))

@@ -1,0 +1,72 @@
+"""Processes whose law is a known mixture: the posterior over its components is exact."""
+
+import abc
+from typing import Any
+
+import numpy as np
+
+from .._types import Subset
+from ..mixtures._subsets import resolve
+from .process import Process
+
+
+class MixtureProcess(Process):
+    """A process on a mixture of `K` known components.
+
+    Attributes:
+        mixture: the mixture before noise.
+    """
+
+    mixture: Any
+
+    @property
+    def components(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Labels of the components."""
+        return self.mixture.labels
+
+    @property
+    def features(self) -> dict[str, tuple[str, ...]]:
+        """For each feature, its value on every component."""
+        return self.mixture.features
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of the components, `(K,)`."""
+        return np.asarray(self.mixture.weights)
+
+    @property
+    def n_components(self) -> int:
+        """Number of components `K`."""
+        return len(self.components)
+
+    def indices(self, subset: Subset | None, name: str = "subset") -> tuple[int, ...]:
+        """Return the sorted indices of a subset given by indices or labels (`None`: all).
+
+        Raises:
+            ValueError: `subset` is empty or names a component that does not exist.
+            TypeError: an entry is neither an index nor a label.
+        """
+        return resolve(subset, self.components, name)
+
+    @abc.abstractmethod
+    def sample(self, key: Any, n: int, subset: Subset | None = None) -> tuple[Any, np.ndarray]:
+        """Return `n` clean samples of the mixture (or a sub-mixture) and the component of each, `(n,)`."""
+
+    @abc.abstractmethod
+    def posterior(self, y: Any, level: float) -> np.ndarray:
+        """Return `P(component | Y_level = y)`, `(B, K)`."""
+
+    @abc.abstractmethod
+    def components_after(self, x: Any, level: float, key: Any, n: int = 1) -> np.ndarray:
+        """Return the components of `n` independent draws of `X'` for each of `B` clean samples, `(B, n)`.
+
+        Each draw noises `x` anew and denoises it: what `noise`, then `denoise`, then the component of
+        the result would give in law, without making the samples. The numbers of a row depend on its
+        own seed alone.
+
+        Args:
+            x: clean samples.
+            level: in the index set.
+            key: an integer seed, or one for each row `(B,)`.
+            n: draws for each row.
+        """
