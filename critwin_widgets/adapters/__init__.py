@@ -12,11 +12,14 @@ from critwin_widgets._lazy import lazy_names
 if TYPE_CHECKING:
     from critwin_widgets.adapters.answers import AnswerClassifier as AnswerClassifier
     from critwin_widgets.adapters.causal import CausalTruncation as CausalTruncation
+    from critwin_widgets.adapters.classifiers import ClipClassifier as ClipClassifier
+    from critwin_widgets.adapters.classifiers import SklearnClassifier as SklearnClassifier
     from critwin_widgets.adapters.datasets import DataSet as DataSet
     from critwin_widgets.adapters.datasets import digits as digits
     from critwin_widgets.adapters.datasets import hierarchy as hierarchy
     from critwin_widgets.adapters.datasets import penguins as penguins
     from critwin_widgets.adapters.datasets import scenes as scenes
+    from critwin_widgets.adapters.diffusion import DiffusersProcess as DiffusersProcess
     from critwin_widgets.adapters.empirical import empirical_mixture as empirical_mixture
     from critwin_widgets.adapters.labelled import from_labelled as from_labelled
     from critwin_widgets.adapters.masked_text import MaskedTextProcess as MaskedTextProcess
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "answers": ("AnswerClassifier",),
     "causal": ("CausalTruncation",),
+    "classifiers": (
+        "ClipClassifier",
+        "SklearnClassifier",
+    ),
     "datasets": (
         "DataSet",
         "digits",
@@ -37,6 +44,7 @@ _HOMES = {
         "penguins",
         "scenes",
     ),
+    "diffusion": ("DiffusersProcess",),
     "empirical": ("empirical_mixture",),
     "labelled": ("from_labelled",),
     "masked_text": ("MaskedTextProcess",),
