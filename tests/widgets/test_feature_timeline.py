@@ -14,7 +14,15 @@ import pytest
 import traitlets
 import xarray as xr
 
-from critwin_widgets import FeatureTimeline, GaussianMixture, HierarchyTree, MixtureTree, decision_curves, mixture_tree
+from critwin_widgets import (
+    FeatureTimeline,
+    GaussianMixture,
+    HierarchyTree,
+    MixtureTree,
+    decision_curves,
+    mixture_tree,
+    to_html,
+)
 from critwin_widgets.export.timeline_words import timeline_text
 from critwin_widgets.theory.times import time_grid
 from critwin_widgets.widgets import _timeline_contract, _timeline_data, _timeline_follow
@@ -380,3 +388,13 @@ def test_the_words_give_times_with_their_intervals(widget: FeatureTimeline) -> N
     half = widget.timeline.rows[1].half
     assert half is not None
     assert f"{half.value:.3g}" in lines[2]
+
+
+def test_a_page_of_its_own_carries_the_picture_live(curves: xr.Dataset, tmp_path: Path) -> None:
+    page = to_html(FeatureTimeline(curves, title=HOSTILE, sort="name"), tmp_path / "page.html").read_text("utf-8")
+    found = re.search(r'<script type="application/json" id="critwin-state-0">(.*?)</script>', page, re.DOTALL)
+    assert found
+    state = json.loads(found[1])
+    assert (state["sort"], state["data"]["title"], len(state["data"]["rows"])) == ("name", HOSTILE, 3)
+    assert state["data"]["levels"]["b64"]
+    assert HOSTILE not in page
