@@ -16,7 +16,8 @@ def test_json_goes_round_and_holds_what_made_it(name, request, tmp_path):
     assert json.loads(text) == read_json(text) == read_json(tmp_path / "tree.json") == tree_record(tree)
     record = read_json(text)
     assert record["software"]["critwin_widgets"] == critwin_widgets.__version__
-    assert record["settings"] == {"eps": 0.1, "n": tree.n, "seed": 0, "unique": tree.unique}
+    settings = {"eps": 0.1, "n": tree.n, "seed": 0, "unique": tree.unique, "time_units": "OU time"}
+    assert record["settings"] == settings
     assert record["mixture"]["components"] == list(tree.mixture.labels)
     assert len(record["decisions"]) == len(tree.table())
     json.dumps(record, allow_nan=False)  # strict JSON has no NaN and no infinity

@@ -129,7 +129,7 @@ def test_an_unknown_keyword_names_the_near_miss(tree: MixtureTree) -> None:
 
 
 def test_something_else_than_a_tree_is_refused() -> None:
-    with pytest.raises(TypeError, match="tree must be a MixtureTree or a GaussianMixture, not ndarray"):
+    with pytest.raises(TypeError, match="tree must be a MixtureTree, a mixture or a process on one, not ndarray"):
         HierarchyTree(np.zeros(3))  # type: ignore[arg-type]
 
 

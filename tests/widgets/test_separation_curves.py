@@ -256,7 +256,7 @@ def test_bad_arguments_are_named(tree, options, error, message):
 
 
 def test_something_else_than_a_tree_is_named():
-    with pytest.raises(TypeError, match="tree must be a MixtureTree or a GaussianMixture, not list"):
+    with pytest.raises(TypeError, match="tree must be a MixtureTree, a mixture or a process on one, not list"):
         SeparationCurves([1, 2])
 
 
