@@ -47,7 +47,8 @@ def timeline_svg(
     check_width(width)
     look = theme_named(theme)
     many = len(timeline.models) > 1
-    room = min(max((text_width(text, 12.5) for text in _labels(timeline)), default=0.0) + (34 if many else 18), 0.34 * width)
+    widest = max((text_width(text, 12.5) for text in _labels(timeline)), default=0.0)
+    room = min(widest + (34 if many else 18), 0.34 * width)
     axis = TimelineAxis(timeline, clock, LEFT + room, width - 26)
     drawing = _Drawing(timeline, axis, look, curve, row_height(len(timeline.rows)), room)
     y, parts = _TOP + (22 if many else 0), [heading(title, look, width)]
