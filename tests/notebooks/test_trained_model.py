@@ -59,9 +59,12 @@ def test_its_sentences_agree_with_its_numbers(which, request):
         for name, *numbers in re.findall(r"^(.{16}) .*half decided at t = ([\d.]+)  \[([\d.]+), ([\d.]+)\]", text, re.M)
     }
     assert len(half) == 4
-    assert half["one covariance"][2] < half["trained network"][1] + 0.02
+    value, low, high = half["trained network"]
+    assert high - low < 0.09
+    assert half["one covariance"][2] < low
     for name in ("own covariances", "by heart"):
-        assert half[name][1] < half["trained network"][0] < half[name][2]
+        assert half[name][2] > low
+        assert half[name][1] < high
     # the network guesses what it was trained on better
     trained, held = re.search(r"'trained on': ([\d.]+), 'held out': ([\d.]+)", text).groups()
     assert float(trained) < float(held)
