@@ -13,7 +13,11 @@ from critwin_widgets._lazy import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from critwin_widgets.adapters import DigitClassifier as DigitClassifier
+    from critwin_widgets.adapters import DigitsModel as DigitsModel
     from critwin_widgets.adapters import datasets as datasets
+    from critwin_widgets.adapters import digit_classifier as digit_classifier
+    from critwin_widgets.adapters import digits_model as digits_model
     from critwin_widgets.adapters import from_labelled as from_labelled
     from critwin_widgets.adapters import from_sklearn as from_sklearn
     from critwin_widgets.adapters import to_sklearn as to_sklearn
@@ -70,6 +74,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adapters": (
+        "DigitClassifier",
+        "DigitsModel",
+        "digit_classifier",
+        "digits_model",
         "from_labelled",
         "from_sklearn",
         "to_sklearn",
@@ -135,6 +143,8 @@ __all__ = [
     "BoundCurves",
     "BudgetWarning",
     "CriticalWindow",
+    "DigitClassifier",
+    "DigitsModel",
     "Estimate",
     "Explorer",
     "ForwardReverse",
@@ -159,6 +169,8 @@ __all__ = [
     "critical_window",
     "datasets",
     "decision_curves",
+    "digit_classifier",
+    "digits_model",
     "enable_compilation_cache",
     "end_time",
     "examples",

@@ -3,15 +3,22 @@
 import importlib
 from types import ModuleType
 
-INSTALL = 'pip install "critwin-widgets[data]"'
+
+def install_line(extra: str) -> str:
+    """The command that installs one of the package's extras."""
+    return f'pip install "critwin-widgets[{extra}]"'
 
 
-def require(module: str, purpose: str) -> ModuleType:
+INSTALL = install_line("data")
+
+
+def require(module: str, purpose: str, extra: str = "data") -> ModuleType:
     """Import an optional module or say how to get it.
 
     Args:
         module: Dotted name, e.g. ``"sklearn.covariance"``.
         purpose: What the caller wants it for, in the user's words.
+        extra: The package's extra that brings it.
 
     Raises:
         ImportError: When it is not installed; the message holds the ``pip install`` line.
@@ -20,4 +27,4 @@ def require(module: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        raise ImportError(f"{purpose} needs {package}, which is not installed. Run: {INSTALL}") from error
+        raise ImportError(f"{purpose} needs {package}, which is not installed. Run: {install_line(extra)}") from error

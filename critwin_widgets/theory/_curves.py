@@ -97,9 +97,14 @@ def least_level(within: Curves, overlap: Curves) -> Float[np.ndarray, "M"]:
 
     Between the two times where they cross, both are interpolated as in `crossing`.
     """
-    ahead = _root(overlap) >= _distance(within)
-    right = np.where(ahead.any(0), ahead.argmax(0), len(ahead) - 1)
-    every = np.arange(ahead.shape[1])
+    every, final = np.arange(overlap.shape[1]), len(overlap) - 1
+    ever = _root(overlap[-1]) >= _distance(within[-1])
+    # Both curves are monotone, so halving finds the first time at which the second is ahead (else the last).
+    left, right = np.full(len(every), -1), np.full(len(every), final)
+    for _ in range(len(overlap).bit_length()):
+        middle = np.maximum((left + right) // 2, 0)
+        ahead = _root(overlap[middle, every]) >= _distance(within[middle, every])
+        left, right = np.where(ahead, left, middle), np.where(ahead, middle, right)
     ends = [(curve[np.maximum(right - 1, 0), every], curve[right, every]) for curve in (within, overlap)]
     low, high = np.zeros(len(every)), np.ones(len(every))
     for _ in range(24):
@@ -110,7 +115,7 @@ def least_level(within: Curves, overlap: Curves) -> Float[np.ndarray, "M"]:
     inside, outside = (first + high * (last - first) for first, last in ends)
     found = np.maximum(_distance(inside), _root(outside))
     # Separated at no time: the distance inside at the last; ahead from the start: what holds there.
-    return np.where(ahead.any(0), found, _distance(within[-1]))
+    return np.where(ever, found, _distance(within[-1]))
 
 
 def _root(height: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ def test_draws_are_float64_too():
 @pytest.mark.parametrize(("spread", "offset"), [(1.0, 1e6), (1e4, 1e6)])
 def test_float32_keeps_its_digits_far_out(kind, spread, offset):
     mixture = clusters(kind, spread, offset)
-    assert mixture.near is (kind != "full" and spread == 1.0)
+    assert mixture.near is (spread == 1.0)
     wide = points(mixture)
     # Points in float64, and points that float32 holds exactly.
     for x in (wide, jnp.asarray(wide, dtype=jnp.float32)):
@@ -98,6 +98,21 @@ def test_float32_keeps_its_digits_far_out(kind, spread, offset):
         np.testing.assert_allclose(mixture.log_prob(x), truth["log_prob"], rtol=1e-5, atol=1e-4)
         np.testing.assert_allclose(mixture.log_prob_components(x), truth["components"], rtol=3e-6, atol=1e-4)
         np.testing.assert_allclose(mixture.score(x), truth["score"], rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e3])
+def test_half_of_a_precision_matrix_says_as_much(spread):
+    # An odd dimension that is cut in two, more points than dimensions, close means and far ones.
+    rng, dim = np.random.default_rng(5), 131
+    root = rng.normal(size=(3, dim, dim))
+    means = spread * rng.normal(size=(3, dim)) / np.sqrt(dim) + 100.0
+    mixture = GaussianMixture(means, root @ np.swapaxes(root, 1, 2) / dim + np.eye(dim), covariance_type="full")
+    assert mixture.well_conditioned
+    assert mixture.near is (spread == 1.0)
+    x = points(mixture, 140)
+    truth = exact(mixture, x)
+    np.testing.assert_allclose(mixture.log_prob(x), truth["log_prob"], rtol=1e-6, atol=2e-4)
+    np.testing.assert_allclose(mixture.log_prob_components(x), truth["components"], rtol=1e-6, atol=2e-4)
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -51,7 +51,9 @@ def law_of(mixture, centred: bool) -> Law:
     centre = None if centred else split(mixture.centre)
     places = whitened = position = None
     if kind == "full":
-        places, deltas = split(offsets), None
+        # Close to the mixture's mean, rounded numbers do as well as pairs and are read faster.
+        places = Pair(offsets) if mixture.near else split(offsets)
+        deltas, members = None, members.reshape(-1, 1)
     elif mixture.near:
         deltas = offsets[None]
         values = values if kind == "tied" else values[None]
@@ -88,7 +90,7 @@ def posterior(law: Law, points: Pair, log_weights):
 @eqx.filter_jit
 def log_prob(law: Law, points: Pair, log_weights):
     """Return `ln p`, `(B,)`."""
-    coordinates, blocks, terms = _blocks(law, points, log_weights)
+    coordinates, blocks, terms = _blocks(law, points, log_weights, scored=False)
     if law.places is None:
         only = terms(coordinates, blocks)
         return only.common + jax.nn.logsumexp(only.inner, axis=-1)
@@ -100,7 +102,7 @@ def log_prob(law: Law, points: Pair, log_weights):
 @eqx.filter_jit
 def score(law: Law, points: Pair, log_weights):
     """Return `grad ln p`, `(B, d)`."""
-    coordinates, blocks, terms = _blocks(law, points, log_weights)
+    coordinates, blocks, terms = _blocks(law, points, log_weights, scored=True)
     if law.places is None:
         only = terms(coordinates, blocks)
         weights = jnp.exp(only.inner - jax.lax.stop_gradient(only.inner.max(-1, keepdims=True)))
@@ -147,7 +149,7 @@ def _summed(coordinates: Pair, blocks, terms, pulled) -> Sums:
 
 
 def _all_terms(law: Law, points: Pair, log_weights):
-    coordinates, blocks, terms = _blocks(law, points, log_weights)
+    coordinates, blocks, terms = _blocks(law, points, log_weights, scored=False)
     if law.places is None:
         only = terms(coordinates, blocks)
         return only.inner, only.common[:, None]
@@ -158,15 +160,17 @@ def _all_terms(law: Law, points: Pair, log_weights):
     return (inner, common) if law.position is None else (inner[:, law.position], common[:, law.position])
 
 
-def _blocks(law: Law, points: Pair, log_weights):
+def _blocks(law: Law, points: Pair, log_weights, scored: bool):
     """Return coordinates of the points, what differs between blocks, and the function of the two."""
     kind, near = law.covariance_type, law.places is None
     variances = jnp.asarray(law.variances)
     logs = 0.0 if log_weights is None else jnp.asarray(log_weights)[law.members]
     logs = jnp.where(law.members < 0, -jnp.inf, logs) if not near else jnp.zeros(law.members.shape) + logs
+    # A component within reach of the mixture's mean needs no more than one number for each coordinate.
+    single = law.places is None or (kind == "full" and law.places.low is None)
     if law.centre is not None:
-        points = Pair(points.less(law.centre)) if near else points.shifted(law.centre)
-    elif near and points.low is not None:
+        points = Pair(points.less(law.centre)) if single else points.shifted(law.centre)
+    elif single and points.low is not None:
         points = Pair(points.high + points.low)
     if kind == "full":
         rows, dim = points.high.shape
@@ -175,7 +179,7 @@ def _blocks(law: Law, points: Pair, log_weights):
 
         def full(at, block):
             place, values, vectors, log = block
-            return _weighted(full_terms(at.less(place), values, vectors, by_precision), log)
+            return _weighted(full_terms(at.less(place), values, vectors, by_precision, scored), log)
 
         return points, (law.places, variances, jnp.asarray(law.vectors), logs), full
     if kind == "tied":

@@ -21,12 +21,13 @@ def group(offsets: np.ndarray, covariance_type: str, eigenvalues: np.ndarray, ei
 
     Rows are padded with -1. A single row `[-1, 0, ..., K-1]` says that all components are close to the
     mixture's mean, which is the centre then. Full covariances have coordinates of their own, so each
-    component is its own group.
+    component is its own group unless all are close.
     """
     count = len(offsets)
     everything = np.arange(count, dtype=np.int32)
     if covariance_type == "full":
-        return np.stack([everything, everything], axis=1)
+        near = (np.einsum("kd,kd->k", offsets, offsets) <= NEAR * eigenvalues.min(-1)).all()
+        return np.arange(-1, count, dtype=np.int32)[None] if near else np.stack([everything, everything], axis=1)
     if covariance_type == "tied":
         offsets = (offsets @ eigenvectors) / np.sqrt(eigenvalues)
         scale = np.ones(count)

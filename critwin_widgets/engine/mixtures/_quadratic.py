@@ -17,6 +17,9 @@ import jax.numpy as jnp
 
 LOG_2PI = 1.8378770664093453
 
+_HALVED = 128
+"""Dimension from which a quadratic form is taken from half of its matrix."""
+
 
 class Terms(NamedTuple):
     """Log-densities of a block: `inner` `(B, p)` and `common` `(B,)`; `pull` sums weighted scores.
@@ -57,7 +60,7 @@ def whitened_terms(z, deltas, log_determinant) -> Terms:
     return Terms(inner, common, lambda e: e @ deltas - jnp.sum(e, -1, keepdims=True) * z)
 
 
-def full_terms(g, eigenvalues, eigenvectors, by_precision: bool) -> Terms:
+def full_terms(g, eigenvalues, eigenvectors, by_precision: bool, scored: bool) -> Terms:
     """Return the terms of one component with its own covariance, `p = 1`, centred on its mean.
 
     Args:
@@ -65,15 +68,31 @@ def full_terms(g, eigenvalues, eigenvectors, by_precision: bool) -> Terms:
         eigenvalues, eigenvectors: of its covariance, `(d,)` and `(d, d)`.
         by_precision: one matrix product with the precision serves density and score; its rounding
             error grows with the condition number instead of the root of it.
+        scored: whether `pull` is wanted; a part of the precision is enough without it.
     """
     normaliser = -0.5 * jnp.sum(LOG_2PI + jnp.log(eigenvalues))
     if by_precision:
-        pulled = g @ ((eigenvectors / eigenvalues) @ eigenvectors.T)
-        squared = jnp.sum(g * pulled, -1, keepdims=True)
+        precision = (eigenvectors / eigenvalues) @ eigenvectors.T
+        pulled = g @ precision
+        squared = jnp.sum(g * pulled, -1) if scored else _quadratic_form(g, precision)
         pull = lambda e: -e * pulled  # noqa: E731
     else:
         whitener = eigenvectors / jnp.sqrt(eigenvalues)
         z = g @ whitener
-        squared = jnp.sum(z * z, -1, keepdims=True)
+        squared = jnp.sum(z * z, -1)
         pull = lambda e: -(e * z) @ whitener.T  # noqa: E731
-    return Terms(normaliser - 0.5 * squared, jnp.zeros_like(squared[:, 0]), pull)
+    return Terms(normaliser - 0.5 * squared[:, None], jnp.zeros_like(squared), pull)
+
+
+def _quadratic_form(g, matrix):
+    """Return `g^T A g`, `(B,)`, of a symmetric `A`: what lies below its diagonal blocks counts twice.
+
+    With two blocks a quarter of the product is spared; more of them would be too narrow to pay.
+    """
+    dim = g.shape[1]
+    half = dim // 2 if dim >= _HALVED else 0
+    right = jnp.sum(g[:, half:] * (g[:, half:] @ matrix[half:, half:]), -1)
+    if not half:
+        return right
+    left = jnp.concatenate([matrix[:half, :half], 2.0 * matrix[half:, :half]])
+    return right + jnp.sum(g[:, :half] * (g @ left), -1)

@@ -106,7 +106,7 @@ class GaussianMixture(Mixture):
     @property
     def near(self) -> bool:
         """Whether all components are close to the mixture's mean, on their own scale."""
-        return self.covariance_type != "full" and self.groups.shape[0] == 1
+        return self.groups.shape[0] == 1
 
     @property
     def component_means(self) -> np.ndarray:

@@ -115,15 +115,19 @@ def _sums(delta: np.ndarray, middle: np.ndarray, variance: np.ndarray) -> tuple[
     quadratic, determinant = np.zeros((2, len(variance), delta.shape[0]))
     for first in range(0, delta.shape[0], size):
         part = slice(first, first + size)
-        for axis in range(0, len(middle), _FACTORS):
-            product = 1.0
-            for square, value in zip(
-                squared[axis : axis + _FACTORS, part], middle[axis : axis + _FACTORS, part], strict=True
-            ):
-                spread = value + variance[:, None]
-                quadratic[:, part] += square / spread
-                product = product * spread
-            determinant[:, part] += np.log(product)
+        shape = len(variance), len(delta[part])
+        ratios, logs = np.zeros(shape), np.zeros(shape)
+        spread, share, product = np.empty(shape), np.empty(shape), np.empty(shape)
+        for axis in range(len(middle)):
+            np.add(middle[axis, part], variance[:, None], out=spread)
+            ratios += np.divide(squared[axis, part], spread, out=share)
+            if axis % _FACTORS == 0:
+                product[:] = spread
+            else:
+                product *= spread
+            if axis % _FACTORS == _FACTORS - 1 or axis == len(middle) - 1:
+                logs += np.log(product, out=product)
+        quadratic[:, part], determinant[:, part] = ratios, logs
     return quadratic, determinant
 
 
