@@ -12,9 +12,11 @@ from pathlib import Path
 from critwin_widgets.export.timeline_rows import CURVES, SORTS, STATES
 from critwin_widgets.widgets._contract import Field, _interface, _union
 
-__all__ = ["PAYLOAD", "PAYLOAD_VERSION", "TRAITS", "generate"]
+__all__ = ["OU_CLOCKS", "PAYLOAD", "PAYLOAD_VERSION", "TRAITS", "generate"]
 
 PAYLOAD_VERSION = 1
+OU_CLOCKS = ("t", "sigma", "alpha_bar", "log_snr")
+"""Clocks that levels which are OU times can be shown on; levels of another kind have their own unit alone."""
 
 TRAITS: tuple[Field, ...] = (
     Field("data", "TimelinePayload", "What is drawn: the rows, their curves and their clock.", {}),
@@ -67,6 +69,7 @@ def generate() -> str:
         'import type { WireArray } from "./buffers";',
         'import type { Clock, Method, Theme, WireInterval } from "./contract.gen";',
         "",
+        f"export const OU_CLOCK_IDS = {json.dumps(OU_CLOCKS)} as const;",
         f"export const SORT_IDS = {json.dumps(SORTS)} as const;",
         f"export type Sort = {_union(SORTS)};",
         f"export type Curve = {_union(CURVES)};",

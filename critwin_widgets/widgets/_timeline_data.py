@@ -112,7 +112,9 @@ def _part(name: str, source: Any, features: Any, model: int) -> _Part:
         data, mixture = _curves_of(source, features), getattr(source, "mixture", source)
         known = features if isinstance(features, Mapping) else mixture.features or {"component": mixture.labels}
         values = {str(feature): tuple(map(str, column)) for feature, column in known.items()}
-        return _Part(_rows_of_curves(data, model, values), Unit(), [Model(name, str(data.attrs["method"]))])
+        return _Part(
+            _rows_of_curves(data, model, values), _unit_of_curves(data), [Model(name, str(data.attrs["method"]))]
+        )
     where = f"source[{name!r}]" if name else "source"
     if isinstance(features, Mapping):
         raise TypeError(
@@ -125,7 +127,7 @@ def _part(name: str, source: Any, features: Any, model: int) -> _Part:
         if {"feature", "time"} <= set(source.dims) and "decided" in source:
             data = _chosen(source, features)
             method = str(data.attrs.get("method", "estimated"))
-            return _Part(_rows_of_curves(data, model, {}), Unit(), [Model(name, method)])
+            return _Part(_rows_of_curves(data, model, {}), _unit_of_curves(data), [Model(name, method)])
         if {"feature", "level"} <= set(source.dims) and {"retention", "chance"} <= set(source.data_vars):
             return _of_retention(_chosen(source, features), None, _unit(source, None), name, model)
         raise ValueError(
@@ -163,9 +165,10 @@ def _rows_of_curves(data: Any, model: int, values: Mapping[str, tuple[str, ...]]
     times = np.asarray(data["time"].values, float)
     curves = {end: np.asarray(data[f"decided{end}"].values, float).reshape(-1, len(times)) for end in _ENDS}
     names = [str(name) for name in data["feature"].values]
+    # Between OU times as the half-way times are read; levels of another kind are joined by straight lines.
+    ou = _unit_of_curves(data).ou
     edges = {
-        level: np.stack([falls(times, np.nan_to_num(curves[end]).T, level) for end in _ENDS], axis=1)
-        for level in (0.05, 0.95)
+        level: np.stack([_crossings(times, curves[end], level, ou) for end in _ENDS], axis=1) for level in (0.05, 0.95)
     }
     rows = []
     for i, name in enumerate(names):
@@ -184,6 +187,24 @@ def _rows_of_curves(data: Any, model: int, values: Mapping[str, tuple[str, ...]]
 
 
 _ENDS = ("", "_low", "_high")
+_SYMBOLS = {"fraction of tokens masked": "m", "tokens hidden": "h"}
+
+
+def _crossings(times: np.ndarray, curves: np.ndarray, level: float, ou: bool) -> np.ndarray:
+    """Where each of some curves `(F, T)` falls below a level; NaN where it does not."""
+    if ou:
+        return falls(times, np.nan_to_num(curves).T, level)
+    found = [_read_off(times, [curve] * 3, level) for curve in curves]
+    return np.array([np.nan if one is None else one.value for one in found])
+
+
+def _unit_of_curves(data: Any) -> Unit:
+    """The clock of a Dataset of `decision_curves`, which says what its times count."""
+    name = str(data.attrs.get("time_units", "OU time"))
+    if name == "OU time":
+        return Unit()
+    times = np.asarray(data["time"].values, float)
+    return Unit(name, _SYMBOLS.get(name, "level"), ou=False, whole=bool((times == np.round(times)).all()))
 
 
 def _of_study(study: Any, name: str, where: str, features: Any, model: int) -> _Part:

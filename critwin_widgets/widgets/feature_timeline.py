@@ -19,7 +19,8 @@ from critwin_widgets.widgets._base import (
     TraitValueError,
     check_keywords,
 )
-from critwin_widgets.widgets._contract import CLOCKS, THEMES
+from critwin_widgets.widgets._contract import THEMES
+from critwin_widgets.widgets._timeline_contract import OU_CLOCKS
 from critwin_widgets.widgets._timeline_data import mixture_of, timeline_of
 from critwin_widgets.widgets._timeline_follow import StudyFollower
 from critwin_widgets.widgets._timeline_payload import timeline_payload
@@ -115,7 +116,7 @@ class FeatureTimeline(StaticPicture, anywidget.AnyWidget):
     - Default: `None`
     """
 
-    clock = Choice(CLOCKS).tag(sync=True)
+    clock = Choice(OU_CLOCKS).tag(sync=True)
     """Clock shown on the time axis: `t`, `sigma`, `alpha_bar` or `log_snr`. Only where levels are OU times.
 
     - Type: `str`

@@ -229,6 +229,16 @@ def test_retention_without_decisions_is_read_off_the_curves() -> None:
     assert (second.state, second.note) == ("undecided", "half decided before the noisiest level")
 
 
+def test_curves_over_another_unit_say_so_and_offer_no_clock(curves: xr.Dataset) -> None:
+    hidden = curves.isel(time=slice(0, 9)).assign_coords(time=np.arange(9.0))
+    hidden = hidden.assign_attrs(time_units="tokens hidden")
+    widget = FeatureTimeline(hidden)
+    assert widget.data["unit"] == {"name": "tokens hidden", "symbol": "h", "ou": False, "whole": True}
+    assert widget.data["t_max"] == 8.0
+    with pytest.raises(ValueError, match="source mixes clocks"):
+        FeatureTimeline({"a": hidden, "b": curves})
+
+
 def test_groups_of_a_study_are_models_of_one_feature() -> None:
     one = Study([[1.0, 0.75, 0.5, 0.5]]).retention()
     both = xr.concat([one, one], "group").assign_coords(group=["young", "old"])

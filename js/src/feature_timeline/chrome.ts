@@ -1,9 +1,9 @@
 /** Everything around the picture: heading, tools, sentence, legend, details, table. */
 import { CLOCKS } from "../lib/clocks";
-import { CLOCK_IDS, type Clock } from "../lib/contract.gen";
+import type { Clock } from "../lib/contract.gen";
 import { button, makeMenu, segmented } from "../lib/controls";
 import { h } from "../lib/dom";
-import type { Curve, Sort } from "../lib/timeline.gen";
+import { type Curve, OU_CLOCK_IDS, type Sort } from "../lib/timeline.gen";
 
 export interface Chrome {
   root: HTMLDivElement;
@@ -52,7 +52,7 @@ export function makeChrome(el: HTMLElement): Chrome {
   ]);
   const clocks = segmented<Clock>(
     "Clock",
-    CLOCK_IDS.map((id): [Clock, string, string] => [
+    OU_CLOCK_IDS.map((id): [Clock, string, string] => [
       id,
       CLOCKS[id].symbol,
       `Show ${CLOCKS[id].name}`,

@@ -1,9 +1,9 @@
 /** Mouse, touch, keys and buttons of one view. Everything attached here is detached on destroy. */
-import { CLOCK_IDS, type Clock } from "../lib/contract.gen";
+import type { Clock } from "../lib/contract.gen";
 import { attachMenu } from "../lib/controls";
 import { setAttributeIfNew } from "../lib/dom";
 import { savePng, saveSvg } from "../lib/save";
-import type { Curve, Sort } from "../lib/timeline.gen";
+import { type Curve, OU_CLOCK_IDS, type Sort } from "../lib/timeline.gen";
 import { MARK, type TimelineView } from "./view";
 
 export function attachGestures(view: TimelineView): void {
@@ -192,8 +192,8 @@ function pictureKey(view: TimelineView, event: KeyboardEvent): boolean {
       return true;
     case "c": {
       if (!view.timeline.unit.ou) return false;
-      const at = CLOCK_IDS.indexOf(host.get("clock"));
-      view.put("clock", CLOCK_IDS[(at + 1) % CLOCK_IDS.length]!);
+      const at = (OU_CLOCK_IDS as readonly Clock[]).indexOf(host.get("clock"));
+      view.put("clock", OU_CLOCK_IDS[(at + 1) % OU_CLOCK_IDS.length]!);
       return true;
     }
     case "t":

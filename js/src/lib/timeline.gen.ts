@@ -2,6 +2,7 @@
 import type { WireArray } from "./buffers";
 import type { Clock, Method, Theme, WireInterval } from "./contract.gen";
 
+export const OU_CLOCK_IDS = ["t", "sigma", "alpha_bar", "log_snr"] as const;
 export const SORT_IDS = ["time", "given", "name"] as const;
 export type Sort = "time" | "given" | "name";
 export type Curve = "decided" | "retention";
