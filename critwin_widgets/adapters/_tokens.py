@@ -1,6 +1,5 @@
 """What processes on text share: a model by its name, scores made narrower, tokens drawn from seeds."""
 
-import hashlib
 import inspect
 import math
 from collections.abc import Callable
@@ -142,25 +141,6 @@ def _named(family: Any, argument: str, name: str, **options: Any) -> Any:
             "cache of this machine, and the hub has none of that name or cannot be reached. Give the path of such a "
             "folder, or the object itself."
         ) from error
-
-
-def hashed(*parts: bytes) -> str:
-    """Return a short hash of some bytes."""
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(part)
-    return found.hexdigest()[:16]
-
-
-def weights_hash(model: Any) -> str:
-    """Return a short hash of a model: its kind, and of each tensor the name, the shape and numbers throughout it."""
-    parts = [type(model).__name__.encode()]
-    for name, tensor in model.state_dict().items():
-        flat = tensor.detach().reshape(-1)
-        # Up to 256 of them: gigabytes need not be read, and training moves them all.
-        some = flat[:: max(1, flat.numel() // 256)].cpu().double().numpy()
-        parts.append(f"{name}{tuple(tensor.shape)}".encode() + some.tobytes())
-    return hashed(*parts)
 
 
 def as_rows(x: Any) -> np.ndarray:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..engine._digest import digest
 from ..engine._validation import check_choice, check_count
 from ..engine.processes import IndexSet, Process, fold_seeds, repeat_seeds, row_seeds
 from ._continue import PAD, continued
+from ._prints import weights_hash
 from ._prompts import prompt_ids
-from ._tokens import Warp, as_rows, hashed, load, weights_hash
+from ._tokens import Warp, as_rows, load
 
 HIDDEN = -2
 """Stands in a row for a token that is not known yet."""
@@ -231,8 +233,7 @@ class CausalTruncation(Process):
     def fingerprint(self) -> str:
         """The process in one line, with hashes of the model and the prompts: what tells two studies apart."""
         settings = (self.max_new_tokens, self.unit, *self.warp.settings, sorted(self.ends))
-        prompts = hashed(*(prompt.tobytes() + b"|" for prompt in self.prompts))
-        return f"CausalTruncation(model {weights_hash(self.model)}, prompts {prompts}, {settings})"
+        return f"CausalTruncation(model {weights_hash(self.model)}; prompts {digest(self.prompts)}; {settings})"
 
     def __repr__(self) -> str:
         name = type(self.model).__name__

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engine._digest import digest
 from ._optional import require
+from ._prints import settings, weights_hash
 
 
 class ClipClassifier:
@@ -47,7 +49,7 @@ class ClipClassifier:
         texts = _check_prompts(prompts)
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size must be a whole number of at least 1, not {batch_size!r}")
-        self._batch_size = batch_size
+        self._batch_size, self._prompts = batch_size, texts
         self._model, self._processor = _open_clip(model, processor, device)
         self.features = {feature: tuple(values) for feature, values in texts.items()}
         self._texts = {
@@ -79,6 +81,18 @@ class ClipClassifier:
             weights = np.exp(logits - logits.max(axis=1, keepdims=True))
             found[feature] = weights / weights.sum(axis=1, keepdims=True)
         return found
+
+    @property
+    def fingerprint(self) -> str:
+        """The classifier in one line, with hashes of the model and of how it reads: what tells two studies apart."""
+        reader = self._processor.image_processor
+        options = reader.to_dict() if callable(getattr(reader, "to_dict", None)) else None
+        lines = [line for values in self._prompts.values() for lines in values.values() for line in lines]
+        ids = [list(self._processor.tokenizer(line)["input_ids"]) for line in lines]
+        return (
+            f"ClipClassifier(prompts {self._prompts}; tokens {digest(ids)}; model {weights_hash(self._model)}; "
+            f"images {digest(type(reader).__name__, settings(options))})"
+        )
 
     def _text_embedding(self, lines: tuple[str, ...]) -> np.ndarray:
         import torch
@@ -162,6 +176,13 @@ class SklearnClassifier:
         if not callable(getattr(self._estimator, "predict_proba", None)):
             raise TypeError(f"a {type(self._estimator).__name__} gives no probabilities; it has no predict_proba")
         return {self._feature: np.asarray(self._estimator.predict_proba(self._table(samples)))}
+
+    @property
+    def fingerprint(self) -> str:
+        """The classifier in one line, with a hash of what the estimator has learnt: what tells two studies apart."""
+        transform = "none" if self._transform is None else digest(self._transform)
+        kind = type(self._estimator).__name__
+        return f"SklearnClassifier({self._feature!r}; {kind} {digest(self._estimator)}; transform {transform})"
 
     def _table(self, samples: Any) -> Any:
         if self._transform is not None:

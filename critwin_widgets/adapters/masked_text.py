@@ -7,7 +7,8 @@ import numpy as np
 
 from ..engine._validation import check_choice, check_count
 from ..engine.processes import IndexSet, Process, repeat_seeds, row_seeds
-from ._tokens import Warp, accepted, as_rows, device_of, draw, load, uniforms, weights_hash
+from ._prints import weights_hash
+from ._tokens import Warp, accepted, as_rows, device_of, draw, load, uniforms
 
 # Added to a place, so that what decides whether it is masked, when it is revealed and as what have nothing in common.
 _TURNS, _DRAWS = 1 << 32, 2 << 32
@@ -187,7 +188,7 @@ class MaskedTextProcess(Process):
     def fingerprint(self) -> str:
         """The process in one line, with a hash of the model: what tells two studies apart."""
         settings = (self.length, self.order, self.steps, *self.warp.settings, self.mask_token_id, sorted(self.special))
-        return f"MaskedTextProcess(model {weights_hash(self.model)}, {settings})"
+        return f"MaskedTextProcess(model {weights_hash(self.model)}; {settings})"
 
     def __repr__(self) -> str:
         how = "one token at a time" if self.steps is None else f"{self.steps} steps"

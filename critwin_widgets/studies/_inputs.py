@@ -2,12 +2,13 @@
 
 import hashlib
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..engine._digest import digest as everything_in
+from ..engine._digest import without_address
 from ..engine._validation import check_count
 from ..engine.mixtures import Mixture
 from ..engine.processes import IndexSet, Process, fold_seeds
@@ -35,7 +36,7 @@ def as_process(given: Any) -> Process:
     if hasattr(given, "scheduler") and (hasattr(given, "unet") or hasattr(given, "transformer")):
         from .. import adapters
 
-        return adapters.DiffusersProcess(given)  # pyright: ignore[reportAttributeAccessIssue]
+        return adapters.DiffusersProcess(given)
     raise TypeError(
         f"process must be a Process, a mixture or a diffusers pipeline (with a scheduler and a unet or transformer), "
         f"not {type(given).__name__}"
@@ -183,20 +184,9 @@ def describe(thing: Any) -> str:
     name = getattr(thing, "__qualname__", None)
     if name is not None:
         return f"{getattr(thing, '__module__', '')}.{name}".replace(".<locals>", "")
-    text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
+    text = without_address(repr(thing))
     mixture = getattr(thing, "mixture", None)
-    return text if mixture is None else f"{text} {_numbers(mixture)}"
-
-
-def _numbers(mixture: Any) -> str:
-    """Return a short hash of all numbers of a mixture, which its repr may round."""
-    import jax
-
-    found = hashlib.sha256()
-    for leaf in jax.tree.leaves(mixture):
-        if hasattr(leaf, "shape") or isinstance(leaf, float | int):
-            found.update(np.ascontiguousarray(np.asarray(leaf)).tobytes())
-    return found.hexdigest()[:16]
+    return text if mixture is None else f"{text} {everything_in(mixture)}"
 
 
 def as_source_ids(source_ids: Any, count: int) -> list[Any]:

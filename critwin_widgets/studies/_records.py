@@ -14,16 +14,19 @@ from ._runner import Settings
 from ._table import Table
 from ._values import Vocabulary
 
+_LONG, _HEAD = 100, 75
+"""Characters of a value that a message shows at most, and how many of them are its first."""
 
-def manifest(settings: Settings, declared: Any, sources: str, process: Any, classifier: Any) -> dict[str, Any]:
+
+def manifest(settings: Settings, declared: Any, sources: str, process: str, classifier: str) -> dict[str, Any]:
     """Return what a store says of its study: what makes its cells what they are, and what was asked for."""
     identity = {
         "levels": list(settings.levels),
         "repeats": settings.repeats,
         "seed": settings.seed,
         "mode": settings.mode,
-        "process": _inputs.describe(process),
-        "classifier": _inputs.describe(classifier),
+        "process": process,
+        "classifier": classifier,
         "features": {name: list(values) for name, values in (declared or {}).items()},
         "sources": sources,
         "index": _inputs.index_record(settings.index),
@@ -41,7 +44,8 @@ def same_study(known: dict[str, Any], mine: dict[str, Any], path: str) -> None:
     other = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
     if not other:
         return
-    words = "; ".join(f"{name} is {_short(there.get(name))} there, {_short(here.get(name))} here" for name in other)
+    pairs = {name: _apart(there.get(name), here.get(name)) for name in other}
+    words = "; ".join(f"{name} is {pair[0]} there, {pair[1]} here" for name, pair in pairs.items())
     raise ValueError(f"store {path!r} holds another study ({words}). Use the same arguments, or another folder.")
 
 
@@ -132,6 +136,20 @@ def _from_results(found: xr.Dataset, repeats: int, declared: Any) -> Table:
     return table
 
 
+def _apart(there: Any, here: Any) -> tuple[str, str]:
+    """Return two values in short; of long texts, such as fingerprints, the parts in which they differ."""
+    if isinstance(there, str) and isinstance(here, str) and max(len(repr(there)), len(repr(here))) > _LONG:
+        parts = there.split("; "), here.split("; ")
+        differ = [i for i, pair in enumerate(zip(*parts, strict=False)) if pair[0] != pair[1]]
+        if len(parts[0]) == len(parts[1]) and differ:
+            head = there[: there.find("(") + 1] + "..." if differ[0] else ""
+            there, here = (head + "; ".join(own[i] for i in differ) for own in parts)
+        at = next((i for i, pair in enumerate(zip(there, here, strict=False)) if pair[0] != pair[1]), _HEAD)
+        if at > _HEAD:
+            there, here = (f"{text[: _HEAD // 2]}...{text[at - _HEAD // 4 :]}" for text in (there, here))
+    return _short(there), _short(here)
+
+
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:60]}...{text[-17:]}"
+    return text if len(text) <= _LONG else f"{text[:_HEAD]}...{text[_HEAD + 3 - _LONG :]}"

@@ -73,6 +73,7 @@ class ForwardReverseStudy:
     """
 
     _known_manifest: dict[str, Any] | None = None
+    _described: tuple[str, str] | None = None
 
     def __init__(
         self,
@@ -337,13 +338,13 @@ class ForwardReverseStudy:
 
     def fairness(self, *args, **kwargs):
         """Return when an attribute is decided in each group; see `studies.fairness`."""
-        from .fairness import fairness  # pyright: ignore[reportMissingImports]
+        from .fairness import fairness
 
         return fairness(self, *args, **kwargs)
 
     def membership(self, *args, **kwargs):
         """Return how retention tells training samples from others; see `studies.membership`."""
-        from .membership import membership  # pyright: ignore[reportMissingImports]
+        from .membership import membership
 
         return membership(self, *args, **kwargs)
 
@@ -385,7 +386,9 @@ class ForwardReverseStudy:
         return opened(cls, Path(path))
 
     def _manifest(self) -> dict[str, Any]:
-        return manifest(self._settings, self._declared, self._digest, self.process, self.classifier)
+        if self._described is None:  # once: it reads the weights of a model, and each look at the results asks
+            self._described = _inputs.describe(self.process), _inputs.describe(self.classifier)
+        return manifest(self._settings, self._declared, self._digest, *self._described)
 
     def _attributes(self) -> dict[str, Any]:
         known = self._known_manifest or self._manifest()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 
 import numpy as np
 import pytest
 import torch
 import transformers
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from critwin_widgets.adapters import ClipClassifier, SklearnClassifier
 from tests.adapters import tiny_pipelines as tiny
+from tests.studies.again import check_resumed, part
+from tests.studies.line import Line
 
 PROMPTS = {"animal": {"cat": ["a cat", "cat"], "dog": "a dog", "bird": ["bird"]}, "light": {1: "day", 0: "night"}}
 
@@ -120,6 +126,44 @@ def test_a_folder_is_loaded_as_a_name_is(clip, tmp_path):
     own = ClipClassifier(model, PROMPTS, processor=processor).probabilities(x)
     for name in PROMPTS:
         np.testing.assert_allclose(loaded[name], own[name], atol=1e-6)
+    prints = [ClipClassifier(str(tmp_path), PROMPTS, device="cpu"), ClipClassifier(model, PROMPTS, processor=processor)]
+    assert prints[0].fingerprint == prints[1].fingerprint
+
+
+def test_clip_is_told_apart_by_weights_prompts_and_pictures(clip, tmp_path):
+    model, processor = clip
+
+    def judge(prompts=PROMPTS, model=model, pictures=processor.image_processor):
+        return ClipClassifier(model, prompts, processor=transformers.CLIPProcessor(pictures, processor.tokenizer))
+
+    trained = copy.deepcopy(model)
+    trained.text_projection.weight.data[-1, -1] += 1e-3
+    other = transformers.CLIPImageProcessor(
+        size={"shortest_edge": 8}, crop_size={"height": 8, "width": 8}, image_mean=[0.5, 0.5, 0.5]
+    )
+    first, again, others = judge(), judge(), [judge(PROMPTS | {"light": {1: "sun", 0: "night"}}), judge(model=trained)]
+    others.append(judge(pictures=other))
+    assert first.fingerprint == again.fingerprint
+    first(np.zeros((1, 8, 8, 3)))
+    assert first.fingerprint == again.fingerprint
+    texts = [[part(one.fingerprint, name) for one in (first, *others)] for name in ("prompts", "model", "images")]
+    assert [len(set(column)) for column in texts] == [2, 2, 2]
+    assert [column[k] != column[0] for k, column in enumerate(texts, 1)] == [True] * 3
+
+    class Pictures(Line):
+        def noise(self, x, level, key):
+            return x
+
+        denoise = noise
+
+    refused = [
+        (Pictures(), others[0], ("classifier", "prompts", "prompts")),
+        (Pictures(), others[1], ("classifier", texts[1][0], texts[1][2])),
+        (Pictures(), others[2], ("classifier", texts[2][0], texts[2][3])),
+    ]
+    check_resumed(
+        tmp_path, (Pictures(), first), (Pictures(), again), refused, sources=np.zeros((2, 8, 8, 3)), levels=[1.0]
+    )
 
 
 def test_without_transformers_the_error_names_the_install_line(monkeypatch):
@@ -145,6 +189,38 @@ def test_an_estimator_judges_samples_of_any_shape(estimator):
     np.testing.assert_allclose(classifier.probabilities(x)["bright"], model.predict_proba(x.reshape(60, -1)))
     doubled = SklearnClassifier(model, transform=lambda samples: samples[:, ::2, ::2].reshape(len(samples), -1))
     np.testing.assert_array_equal(doubled(x.repeat(2, axis=1).repeat(2, axis=2))["label"], told)
+
+
+def test_estimators_are_told_apart_by_what_they_learnt(estimator, tmp_path):
+    x, y = estimator[1].reshape(60, -1)[:, :1], estimator[1].mean(axis=(1, 2, 3)) > 0.5
+
+    def judge(kind=LogisticRegression, feature="label", transform=None, at=None, **options):
+        found = kind(**options).fit(x, y)
+        if at is not None:
+            getattr(found, at).flat[0] += 1e-9
+        return SklearnClassifier(found, feature, transform)
+
+    first, again, others = judge(), judge(), [judge(at="coef_"), judge(C=2.0), judge(kind=RidgeClassifier)]
+    others += [judge(feature="bright"), judge(transform=lambda samples: samples + 1.0)]
+    others += [judge(transform=lambda samples: samples + 2.0)]
+    assert first.fingerprint == again.fingerprint
+    assert len({one.fingerprint for one in (first, *others)}) == 7
+    forest, nearest = (judge(kind, **options) for kind, options in OTHER_KINDS)
+    before = [one.fingerprint for one in (forest, nearest)]
+    for one in (forest, nearest):
+        one.probabilities(x)
+    assert [one.fingerprint for one in pickle.loads(pickle.dumps((forest, nearest)))] == before
+    refused = [
+        (Line(), one, ("classifier", part(first.fingerprint, name), part(one.fingerprint, name)))
+        for one, name in ((others[0], "Logistic"), (others[4], "transform"))
+    ]
+    check_resumed(tmp_path, (Line(), first), (Line(), again), refused, sources=3, levels=[1.0])
+
+
+OTHER_KINDS = (
+    (RandomForestClassifier, {"n_estimators": 3, "random_state": 0}),
+    (KNeighborsClassifier, {"algorithm": "kd_tree"}),
+)
 
 
 def test_bad_estimators_and_samples_are_named(estimator):

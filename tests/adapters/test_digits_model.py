@@ -1,13 +1,17 @@
 """The trained digits model: a process whose draws are digits, and whose randomness is its rows' seeds'."""
 
+import copy
+
 import numpy as np
 import pytest
+from sklearn import svm
 
 import critwin_widgets as cw
 from critwin_widgets.adapters.trained_digits.images import split_digits
 from critwin_widgets.adapters.trained_digits.network import SPREAD, from_arrays, to_arrays
 from critwin_widgets.adapters.trained_digits.train import train
 from critwin_widgets.engine.processes.clock import to_sigma
+from tests.studies.again import check_resumed, part
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +121,31 @@ def test_training_is_repeatable():
     for name, value in to_arrays(first).items():
         np.testing.assert_array_equal(value, to_arrays(second)[name])
     assert "held-out" in lines[0]
+
+
+def test_a_study_goes_on_with_the_same_digits_model_alone(model, classify, tmp_path):
+    arrays = to_arrays(model.network)
+    name = next(name for name in arrays if name.endswith("inner.weight"))
+    arrays[name] = arrays[name].copy()
+    arrays[name][7, 9] += 0.01
+    trained, flow, fewer = (
+        cw.DigitsModel(from_arrays(arrays)),
+        cw.digits_model(sampler="ode"),
+        cw.digits_model(steps=32),
+    )
+    assert len({one.fingerprint for one in (model, trained, flow, fewer)}) == 4
+    judge = copy.copy(classify)
+    assert judge.fingerprint == classify.fingerprint
+    judge._estimator = svm.SVC(C=1.0).fit(model.members[:100], model.member_digits[:100])
+    prints = [part(one.fingerprint, "weights") for one in (model, trained)]
+    refused = [
+        (trained, classify, ("process", *prints)),
+        (flow, classify, ("process", "stochastic", "ode")),
+        (fewer, classify, ("process", "64 steps", "32 steps")),
+        (model, judge, ("classifier", classify.fingerprint, judge.fingerprint)),
+    ]
+    ask = {"sources": model.non_members[:2], "levels": [1.0]}
+    check_resumed(tmp_path, (model, classify), (cw.digits_model(), copy.copy(classify)), refused, **ask)
 
 
 def test_weights_of_another_network_are_refused():

@@ -214,6 +214,57 @@ def test_sequences_own_their_randomness(masking):
     np.testing.assert_array_equal(which[5:9], masking.components_after(x[5:9], level, seeds[5:9], 4))
 
 
+def one_more(array: np.ndarray, at, by: float = 1e-12) -> np.ndarray:
+    found = np.array(array, float)
+    found[at] += by
+    return found
+
+
+def shifted(kind: str, by: float):
+    """A process of each kind, one number of which is changed in a digit that no repr shows."""
+    if kind == "gaussian":
+        return OrnsteinUhlenbeck(GaussianMixture(one_more(MEANS, (1, 0), by), [0.3, 0.8, 0.5], WEIGHTS))
+    if kind == "log-concave":
+        # Made anew each time: a function has another place in memory then.
+        shape = kinds.LogDensity(lambda x: -0.5 * x**2 - (1.0 + by) * x, 1.0, (-3.0, 3.0))
+        parts = [kinds.Product([shape, kinds.Normal(0.0, 0.6)]), kinds.Product([shape, kinds.Normal(1.0, 0.6)])]
+        return OrnsteinUhlenbeck(LogConcaveMixture(parts))
+    tokens = TOKENS.copy()
+    tokens[0, 0] += [by, -by, 0.0]
+    mixture = TokenMixture(tokens, WEIGHTS)
+    return RandomMasking(mixture) if kind == "random" else OrderedMasking(mixture, [2, 0, 3, 1])
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "log-concave", "random", "ordered"])
+def test_processes_are_told_apart_by_each_number(kind):
+    first, again, other = (shifted(kind, by) for by in (0.0, 0.0, 1e-12))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    assert repr(first) == repr(other)
+    assert " at 0x" not in first.fingerprint
+    if kind in ("random", "ordered"):  # their caches fill with use
+        first.components_after(first.sample(0, 3)[0], middle(first), 0)
+        assert first.fingerprint == again.fingerprint
+
+
+def test_processes_are_told_apart_by_all_that_a_mixture_has():
+    base = {"means": MEANS, "covariances": [0.3, 0.8, 0.5], "weights": WEIGHTS, "labels": list("abc")}
+    changes = [
+        {"covariances": [0.3, 0.8, 0.5 + 1e-12]},
+        {"weights": [0.2, 0.5 - 1e-12, 0.3 + 1e-12]},
+        {"labels": list("abd")},
+        {"features": {"side": list("llr")}},
+        {"covariance_type": "diag", "covariances": np.array([[0.3, 0.3], [0.8, 0.8], [0.5, 0.5]])},
+    ]
+    found = [OrnsteinUhlenbeck(GaussianMixture(**base | change)).fingerprint for change in [{}, *changes]]
+    tokens = TokenMixture(TOKENS, WEIGHTS)
+    found += [
+        RandomMasking(tokens).fingerprint,
+        RandomMasking(TokenMixture(TOKENS, WEIGHTS, alphabet="xyz")).fingerprint,
+    ]
+    found += [OrderedMasking(tokens, order).fingerprint for order in (None, [2, 0, 3, 1], [0, 2, 3, 1])]
+    assert len(set(found)) == len(found)
+
+
 BAD = [
     (lambda p, x: p.noise(x, -1.0, 0), ValueError, "level must be a"),
     (lambda p, x: p.noise(x, p.index.clean, [1, 2]), ValueError, "one seed for each"),

@@ -110,14 +110,15 @@ def test_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import critwin_widgets") & heavy == set()
 
 
-@pytest.mark.parametrize("layer", ["engine", "theory", "adapters"])
+@pytest.mark.parametrize("layer", ["engine", "theory", "adapters", "studies"])
 def test_mathematics_loads_no_widget_machinery(layer: str) -> None:
     loaded = loaded_by(f"import critwin_widgets.{layer}")
     assert loaded & {"ipywidgets", "anywidget", "bqplot", "IPython", "nbconvert"} == set()
 
 
 def test_adapters_load_no_outside_library_before_use() -> None:
-    assert loaded_by("import critwin_widgets.adapters") & {"sklearn", "palmerpenguins", "pandas"} == set()
+    outside = {"sklearn", "palmerpenguins", "pandas", "torch", "diffusers", "transformers"}
+    assert loaded_by("import critwin_widgets.adapters") & outside == set()
 
 
 def test_mathematics_waits_for_no_slow_part_of_scipy() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import critwin_widgets as cw
 from critwin_widgets.studies import _store
+from tests.studies.again import check_resumed, part
 from tests.studies.line import NAMES, Line, nearest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +154,53 @@ def test_models_are_told_apart_by_their_fingerprint(tmp_path):
     study(Trained(1), store=tmp_path)
     with pytest.raises(ValueError, match="process is 'trained to 1' there, 'trained to 2' here"):
         study(Trained(2), store=tmp_path)
+
+
+def test_mixtures_that_look_the_same_are_told_apart(tmp_path):
+    def diffusion(by):
+        return cw.GaussianMixture([[0.0], [1.0 + by]], 1.0)
+
+    ask = {"sources": 4, "levels": [0.5]}
+    processes = [cw.processes.OrnsteinUhlenbeck(diffusion(by)) for by in (0.0, 0.0, 1e-12)]
+    texts = [part(process.fingerprint, "numbers") for process in processes]
+    refused = [(diffusion(1e-12), None, ("process", texts[0], texts[2]))]
+    check_resumed(tmp_path / "points", (diffusion(0.0), None), (processes[1], None), refused, **ask)
+
+    def masking(share, order=(0, 1)):
+        mixture = cw.TokenMixture([[[share, 1 - share]] * 2, [[0.2, 0.8]] * 2])
+        return cw.processes.OrderedMasking(mixture, order)
+
+    texts = [part(masking(share).fingerprint, "numbers") for share in (0.5, 0.6)]
+    refused = [
+        (masking(0.6), None, ("process", texts[0], texts[1])),
+        (masking(0.5, (1, 0)), None, ("process", "symbols", "order=[1, 0]")),
+    ]
+    check_resumed(tmp_path / "tokens", (masking(0.5), None), (masking(0.5), None), refused, sources=4, levels=[1.0])
+
+
+def test_the_part_of_a_long_fingerprint_that_differs_is_shown(tmp_path):
+    class Trained(Line):
+        def __init__(self, prompt):
+            super().__init__()
+            self.fingerprint = f"Trained({'steps 50; ' * 12}prompt {prompt!r}; {'weights 0123456789abcdef; ' * 4})"
+
+    shown = ("process", "Trained(...prompt 'a cat'", "Trained(...prompt 'a dog'")
+    refused = [(Trained("a dog"), nearest, shown)]
+    check_resumed(tmp_path, (Trained("a cat"), nearest), (Trained("a cat"), nearest), refused, sources=3, levels=[0.3])
+
+
+def test_a_model_is_read_once_however_often_results_are_looked_at():
+    class Heavy(Line):
+        asked = 0
+
+        def fingerprint(self):
+            self.asked += 1
+            return "heavy"
+
+    one = study(Heavy(), sources=2)
+    one.run(progress=False)
+    assert [one.results.sizes["source"] for _ in range(3)] == [2, 2, 2]
+    assert one.process.asked == 1
 
 
 def test_a_study_is_saved_in_one_file(tmp_path):

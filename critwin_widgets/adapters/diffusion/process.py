@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ...engine._digest import digest
 from ...engine.processes import Process, fold_seeds, repeat_seeds, row_seeds
+from .._prints import settings, weights_hash
 from .clock import read_schedule
 from .denoisers import finite, make_denoiser
 from .encoding import LatentEncoder, check_images, to_signed
-from .loading import open_pipeline
+from .loading import modules_of, open_pipeline
 from .memory import RowBudget, joined
 from .randomness import check_randomness, generators_for
 
@@ -98,6 +100,7 @@ class DiffusersProcess(Process):
         _check_count("batch_size", batch_size)
         _check_count("max_bytes", max_bytes)
         options = _check_options(guidance_scale, eta, height, width, call_arguments)
+        self._asked = {"steps": steps, "prompt": prompt or "", "negative prompt": negative_prompt, **options}
         self.pipeline = open_pipeline(pipeline, scheduler, device, dtype)
         self._denoiser = make_denoiser(self.pipeline, steps, prompt, negative_prompt, options)
         self._schedule = read_schedule(self.pipeline.scheduler, self._denoiser.schedule_arguments)
@@ -241,6 +244,26 @@ class DiffusersProcess(Process):
         samples = self._check_samples(y, "y")
         return self._call(samples, [], np.zeros(len(samples), np.int64), True)
 
+    @property
+    def fingerprint(self) -> str:
+        """The process in one line, with hashes of its models: what tells two studies apart.
+
+        The device and the sizes of batches are no part of it.
+        """
+        pipeline, scheduler = self.pipeline, self.pipeline.scheduler
+        asked = {name: value for name, value in self._asked.items() if name not in ("height", "width")}
+        parts = [
+            f"{name} {value!r}" if _is_short(value) else f"{name} {digest(value)}" for name, value in asked.items()
+        ]
+        models = {id(part) for part in modules_of(pipeline)}
+        hashes = [f"{name} {weights_hash(part)}" for name, part in pipeline.components.items() if id(part) in models]
+        own = {name: value for name, value in pipeline.config.items() if name not in pipeline.components}
+        kind = f"{type(scheduler).__name__} {digest(settings(scheduler.config))}"
+        sizes = f"images {self.image_shape}" + (" as latents" if self.latent else "")
+        dtype = str(self._denoiser.dtype).removeprefix("torch.")
+        whole = [f"scheduler {kind}", *parts, sizes, f"dtype {dtype}", *hashes, f"settings {digest(settings(own))}"]
+        return f"DiffusersProcess({type(pipeline).__name__}; {'; '.join(whole)})"
+
     def _check_clean(self, x: Any, name: str) -> np.ndarray:
         return self._check_samples(x, name) if self.latent else check_images(x, self.image_shape, name)
 
@@ -281,6 +304,10 @@ def _normal(generators: list[Any], shape: tuple[int, ...]) -> np.ndarray:
     import torch
 
     return torch.stack([torch.randn(shape, generator=generator) for generator in generators]).numpy()
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str | int | float | None)
 
 
 def _to_numpy(values: Any) -> np.ndarray:

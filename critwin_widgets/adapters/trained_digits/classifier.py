@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine._digest import digest
 from .._optional import require
 from .images import split_digits
 
@@ -40,6 +41,13 @@ class DigitClassifier:
         """
         digits = self._estimator.predict(np.asarray(images))
         return {"digit": digits, "loops": np.array([LOOPS[digit] for digit in digits.tolist()], object)}
+
+    @property
+    def fingerprint(self) -> str:
+        """The classifier in one line: what tells two studies apart."""
+        # The images that it rests on decide all else, whose last digits differ between machines.
+        own = self._estimator
+        return f"DigitClassifier({digest(own.get_params(), own.classes_, own.support_vectors_)})"
 
     def __repr__(self) -> str:
         return f"DigitClassifier(held-out accuracy {self.held_out_accuracy:.1%})"

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...engine._digest import digest
 from ...engine._validation import check_choice, check_count, check_points
 from ...engine.processes import IndexSet, Process, noise_variance, repeat_seeds, row_seeds, signal
 from ...engine.processes._draws import NOISE, POINT, jax_keys, normals
@@ -174,6 +175,11 @@ class DigitsModel(Process):
         inside = grid[(grid < top / short) & (grid > bottom * short)]
         path = np.concatenate([[top], inside, [bottom]])
         return np.pad(path, (0, self.steps + 2 - len(path)), mode="edge")
+
+    @property
+    def fingerprint(self) -> str:
+        """The process in one line, with a hash of the weights: what tells two studies apart."""
+        return f"DigitsModel({self.sampler}; {self.steps} steps; weights {digest(self.network)})"
 
     def __repr__(self) -> str:
         return f"DigitsModel({self.sampler}, {self.steps} steps)"

@@ -99,6 +99,14 @@ class GaussianMixture(Mixture):
         self.image_shape = check_image_shape(image_shape, dim)
 
     @property
+    def _identity(self) -> tuple[Any, ...]:
+        # Eigenvectors and all else follow from these, but for the last digits.
+        return (
+            *(self.means, self.covariances, self.weights, self.covariance_type),
+            *(self.labels, self.feature_values, self.image_shape),
+        )
+
+    @property
     def dim(self) -> int:
         """Dimension `d` of the data."""
         return self.means.shape[1]

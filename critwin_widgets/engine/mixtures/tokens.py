@@ -55,6 +55,10 @@ class TokenMixture:
         with np.errstate(divide="ignore"):
             self._logs = np.log(self.probabilities)
 
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        return self.probabilities, self.weights, self.labels, self.feature_values, self.alphabet
+
     @staticmethod
     def strings(
         strings: Iterable[Any],

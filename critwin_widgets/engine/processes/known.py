@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._digest import digest, without_address
 from .._types import Subset
 from ..mixtures._subsets import resolve
 from .process import Process
@@ -46,6 +47,11 @@ class MixtureProcess(Process):
     def n_components(self) -> int:
         """Number of components `K`."""
         return len(self.components)
+
+    @property
+    def fingerprint(self) -> str:
+        """The process in one line, with a hash of all that the mixture is: what tells two studies apart."""
+        return f"{without_address(repr(self))}; numbers {digest(self.mixture)}"
 
     def indices(self, subset: Subset | None, name: str = "subset") -> tuple[int, ...]:
         """Return the sorted indices of a subset given by indices or labels (`None`: all).
