@@ -18,6 +18,19 @@ _LONG, _HEAD = 100, 75
 """Characters of a value that a message shows at most, and how many of them are its first."""
 
 
+def attributes(settings: Settings, known: dict[str, Any]) -> dict[str, Any]:
+    """Return what the results say of the study they are from."""
+    return {
+        "index": json.dumps(_inputs.index_record(settings.index)),
+        "seed": settings.seed,
+        "mode": settings.mode,
+        "repeats": settings.repeats,
+        "version": known["version"],
+        "layout": known["layout"],
+        "manifest": json.dumps(known, ensure_ascii=False),
+    }
+
+
 def manifest(settings: Settings, declared: Any, sources: str, process: str, classifier: str) -> dict[str, Any]:
     """Return what a store says of its study: what makes its cells what they are, and what was asked for."""
     identity = {

@@ -1,6 +1,5 @@
 """The forward-reverse experiment as a study: many sources, levels and repeats on any model."""
 
-import json
 import os
 import time
 import warnings
@@ -16,7 +15,7 @@ from . import _inputs, _store
 from ._batch import Limit, size_of
 from ._cells import CLONE, FORWARD_REVERSE, MODES, Work, classify, components_of, finish, path_seeds, source_seeds
 from ._cluster import place_of
-from ._records import manifest, original_dataset, restored_original, same_study
+from ._records import attributes, manifest, original_dataset, restored_original, same_study
 from ._runner import Settings, blocks_of, execute, own_workers, plan
 from ._table import DONE, FAILED, Table, dataset
 from ._values import Vocabulary
@@ -318,7 +317,8 @@ class ForwardReverseStudy:
         table = self._prepared()
         where = plan(table, self._settings)
         times = _inputs.ou_times(self._settings.index, where.levels)
-        return dataset(table, where.levels, where.stopped, self._ids, self._info, self._attributes(), times)
+        about = attributes(self._settings, self._known_manifest or self._manifest())
+        return dataset(table, where.levels, where.stopped, self._ids, self._info, about, times)
 
     def retention(self, feature=None, by=None, interval: str = "wilson", confidence: float = 0.95) -> xr.Dataset:
         """Return how often each feature keeps its value, with binomial intervals; see `studies.retention`."""
@@ -389,18 +389,6 @@ class ForwardReverseStudy:
         if self._described is None:  # once: it reads the weights of a model, and each look at the results asks
             self._described = _inputs.describe(self.process), _inputs.describe(self.classifier)
         return manifest(self._settings, self._declared, self._digest, *self._described)
-
-    def _attributes(self) -> dict[str, Any]:
-        known = self._known_manifest or self._manifest()
-        return {
-            "index": json.dumps(_inputs.index_record(self._settings.index)),
-            "seed": self._settings.seed,
-            "mode": self._settings.mode,
-            "repeats": self._settings.repeats,
-            "version": known["version"],
-            "layout": known["layout"],
-            "manifest": json.dumps(known, ensure_ascii=False),
-        }
 
     def __repr__(self) -> str:
         asked, count = self._settings, len(self._ids)

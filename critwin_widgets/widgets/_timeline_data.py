@@ -109,7 +109,8 @@ def _named(source: Any) -> dict[str, Any]:
 def _part(name: str, source: Any, features: Any, model: int) -> _Part:
     """Rows, clock and method of one model, the first of whose models has the place `model`."""
     if isinstance(source, Mixture | MixtureTree):
-        data, mixture = _curves_of(source, features), getattr(source, "mixture", source)
+        data: Any = _curves_of(source, features)
+        mixture: Any = getattr(source, "mixture", source)
         known = features if isinstance(features, Mapping) else mixture.features or {"component": mixture.labels}
         values = {str(feature): tuple(map(str, column)) for feature, column in known.items()}
         return _Part(
@@ -175,8 +176,8 @@ def _rows_of_curves(data: Any, model: int, values: Mapping[str, tuple[str, ...]]
         one = data.isel(feature=i)
         half = tuple(float(one[key]) for key in ("half_time", "half_low", "half_high"))
         read = {0.05: float(one["decision_start"]), 0.95: float(one["decision_end"])}
-        start, end = (_interval(read[level], *edges[level][i, 1:], times) for level in (0.05, 0.95))
-        found = _interval(*half, times)
+        start, end = (_interval(read[level], edges[level][i, 1], edges[level][i, 2], times) for level in (0.05, 0.95))
+        found = _interval(half[0], half[1], half[2], times)
         chance = float(one["chance"])
         state, note = _state(chance, found, curves[""][i])
         shown = tuple(curves[end_][i] for end_ in _ENDS)
@@ -272,7 +273,8 @@ def _decision(data: Any, stem: str, names: tuple[str, ...], clock: tuple[np.ndar
     raw, levels = clock
     names = (*names, f"{stem}_low", f"{stem}_high")
     found = [float(np.asarray(data[name])) if name in data else float("nan") for name in names]
-    return _interval(*(float(np.interp(x, raw, levels)) if np.isfinite(x) else x for x in found), levels)
+    value, low, high = (float(np.interp(x, raw, levels)) if np.isfinite(x) else x for x in found)
+    return _interval(value, low, high, levels)
 
 
 def _read_off(levels: np.ndarray, curves: list[np.ndarray], level: float) -> Interval | None:
@@ -287,7 +289,7 @@ def _read_off(levels: np.ndarray, curves: list[np.ndarray], level: float) -> Int
         i = int(np.flatnonzero(falling >= level)[-1])
         share = (falling[i] - level) / (falling[i] - falling[i + 1])
         found.append(float(at[i] + share * (at[i + 1] - at[i])))
-    return _interval(*found, levels)
+    return _interval(found[0], found[1], found[2], levels)
 
 
 def _interval(value: float, low: float, high: float, levels: np.ndarray) -> Interval | None:

@@ -39,7 +39,9 @@ class _Parts(Subset):
         """Return `value` as sorted indices, `()` for none."""
         if obj.mixture is not None:
             return super().validate(obj, value)
-        members = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+        members: tuple[Any, ...] = (
+            tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+        )
         for one in members:
             if isinstance(one, bool) or not isinstance(one, int) or one < 0:
                 raise TraitValueError(f"selected holds {one!r}; without a mixture it must hold component indices")
