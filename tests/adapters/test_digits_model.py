@@ -1,7 +1,9 @@
 """The trained digits model: a process whose draws are digits, and whose randomness is its rows' seeds'."""
 
 import copy
+from typing import Any
 
+import equinox as eqx
 import numpy as np
 import pytest
 from sklearn import svm
@@ -97,6 +99,27 @@ def test_a_row_depends_on_its_own_seed_alone(model):
     part = model.denoise(y[5:9], 1.0, seeds[5:9], n=2)
     np.testing.assert_allclose(part, whole[10:18], atol=1e-3)
     assert np.abs(whole[0] - whole[1]).max() > 0.1
+
+
+class Normal(eqx.Module):
+    """The exact denoiser of pixels drawn from `N(0, spread^2)`."""
+
+    spread: float
+
+    def __call__(self, x, sigma):
+        return x * self.spread**2 / (self.spread**2 + sigma**2)
+
+
+@pytest.mark.parametrize("level", [0.3, 1.2])
+def test_draws_have_the_spread_of_the_posterior(level):
+    # X | X + sigma Z = x is normal: what a sampler loses in its steps shows in its variance.
+    spread, variance, n = 0.5, float(to_sigma(level)) ** 2, 2048
+    exact: Any = Normal(spread)
+    found = cw.DigitsModel(exact, steps=32).denoise(np.full((1, 64), 0.3), level, 0, n=n)
+    expected = spread**2 * variance / (spread**2 + variance)
+    assert found.var() == pytest.approx(expected, rel=0.03 + 5 * np.sqrt(2 / (64 * n)))
+    mean = 0.3 * np.exp(level) * spread**2 / (spread**2 + variance)
+    assert found.mean() == pytest.approx(mean, abs=0.02 * np.sqrt(expected) + 5 * np.sqrt(expected / (64 * n)))
 
 
 def test_two_legs_of_the_probability_flow_are_one(model):

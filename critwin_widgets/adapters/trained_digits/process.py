@@ -33,9 +33,9 @@ class DigitsModel(Process):
 
     Samples are images `(B, 64)`, grey levels in [-1, 1]. Noise is the Ornstein-Uhlenbeck process.
     Denoising integrates the reverse process of the network's score `(D(x, sigma) - x) / sigma^2` in
-    `sigma = sqrt(exp(2t) - 1)` (Karras et al. 2022, whose preconditioning the network has): ancestral
-    draws, exact if `X | Y` were concentrated at `D`, or the deterministic probability flow by Heun's
-    method.
+    `sigma = sqrt(exp(2t) - 1)` (Karras et al. 2022, whose preconditioning the network has): the reverse
+    SDE by a two-step solver of second order (Lu et al. 2022, DPM-Solver++), or the deterministic
+    probability flow by Heun's method.
 
     Args:
         network: the denoiser.
@@ -223,12 +223,20 @@ def _descend(network: Denoiser, x: jax.Array, keys: jax.Array, sigmas: jax.Array
     """Follow `x = X + sigma Z` down a list of noise scales that ends in repeats of the last."""
     denoise = jax.vmap(network, in_axes=(0, None))
 
-    def ancestral(number, x):
+    def stochastic(number, carry):
+        # DPM-Solver++(2M) for the reverse SDE (Lu et al. 2022): between two noise scales the guess is carried on
+        # along its last change in ln sigma. Held still, as in ancestral sampling, 32 steps draw three quarters of
+        # the variance that the posterior of a Gaussian has, and keep a digit too often.
+        x, last, before = carry
         above, below = sigmas[number], sigmas[number + 1]
         share = (below / above) ** 2
         noise = jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, number), (PIXELS,)))(keys)
         clean = denoise(x, above)
-        return clean + share * (x - clean) + below * jnp.sqrt(1 - share) * noise
+        width = jnp.log(above / jnp.maximum(below, 1e-6))
+        # Nothing to go by at the first step; at sigma = 0 the guess is the end.
+        ahead = jnp.where((number > 0) & (below > 0), width / (2 * before), 0.0)
+        guess = clean + ahead * (clean - last)
+        return guess + share * (x - guess) + below * jnp.sqrt(1 - share) * noise, clean, width
 
     def heun(number, x):
         above, below = sigmas[number], sigmas[number + 1]
@@ -239,4 +247,6 @@ def _descend(network: Denoiser, x: jax.Array, keys: jax.Array, sigmas: jax.Array
         return jnp.where(below > 0, x + (below - above) * 0.5 * (slope + ahead), guess)
 
     steps = jnp.sum(sigmas[1:] < sigmas[:-1])
-    return jax.lax.fori_loop(0, steps, heun if flow else ancestral, x)
+    if flow:
+        return jax.lax.fori_loop(0, steps, heun, x)
+    return jax.lax.fori_loop(0, steps, stochastic, (x, x, jnp.ones_like(sigmas[0])))[0]
