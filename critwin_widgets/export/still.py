@@ -4,6 +4,8 @@ import base64
 from collections.abc import Callable
 from html import escape
 
+from ._svg import clean
+
 
 def still_bundle(svg: Callable[[str], str], words: str, theme: str, plain: str, below: str = "") -> dict[str, str]:
     """Return the MIME bundle of a still picture: an image with its words as alternative text, SVG, and text.
@@ -21,6 +23,12 @@ def still_bundle(svg: Callable[[str], str], words: str, theme: str, plain: str, 
         source = f'<source media="(prefers-color-scheme: dark)" srcset="{_address(svg("dark"))}">'
         image = f"<picture>{source}{image}</picture>"
     return {"text/html": image + below, "image/svg+xml": first, "text/plain": plain}
+
+
+def report_bundle(svg: Callable[[str], str], words: str) -> dict[str, str]:
+    """Return the MIME bundle of a report: its picture, and below it all that it says, folded away."""
+    told = f'<div style="white-space:pre-wrap;max-width:80ch">{escape(clean(words))}</div>'
+    return still_bundle(svg, clean(words), "auto", words, f"<details><summary>In words</summary>{told}</details>")
 
 
 def _address(svg: str) -> str:

@@ -1,14 +1,13 @@
 """A fairness report as a static SVG: when each group decides, what comes out, and how groups differ."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from ._frame import LEFT, check_width, closing, heading, small
 from ._level_axis import LevelAxis
-from ._svg import clean, document, fit_text, number, polyline, tag, text_width
+from ._svg import document, fit_text, number, polyline, tag, text_width
 from ._theme import Theme, theme_named
 from .colours import feature_line
 
@@ -47,16 +46,6 @@ def fairness_svg(report: Any, words: str, *, theme: str = "light", title: str | 
     told, end = closing(_caption(report), colours, max(low_left, low_right) + 22, width)
     parts = [heading(title, colours, width), legend, curves, final, apart, told]
     return document(width, end, *parts, title=title, description=words, background=colours.background)
-
-
-def page_of(svg: str, words: str) -> str:
-    """HTML of a picture with its words below, folded away."""
-    text = escape(clean(words))
-    return (
-        f'<figure style="margin:0;max-width:100%;overflow-x:auto">{svg}</figure>'
-        "<details><summary>In words</summary>"
-        f'<div style="white-space:pre-wrap;max-width:80ch">{text}</div></details>'
-    )
 
 
 def _legend(report: Any, theme: Theme, width: float) -> tuple[str, float]:

@@ -81,9 +81,9 @@ class FairnessReport:
         return fairness_svg(self, self.summary(), theme=theme, title=title, width=width)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from ..export.svg_fairness import page_of
+        from ..export.still import report_bundle
 
-        return {"text/plain": self.summary(), "text/html": page_of(self.svg(), self.summary())}
+        return report_bundle(lambda theme: self.svg(theme=theme), self.summary())
 
     def __repr__(self) -> str:
         groups = ", ".join(map(str, self.final["group"].values))

@@ -253,6 +253,13 @@ def plateau_curves(measured: Separation, levels: np.ndarray) -> dict[str, np.nda
 
 def tree_curves(measured: Separation, returns: Returns, soft: list[tuple[int, ...]]) -> xr.Dataset:
     """Return the curves of a soft tree, see `MixtureTree`, from what was measured of its vertices."""
+    curves = curves_in_time(measured, returns, soft, "OU time")
+    plateaus = plateau_curves(measured, EPS_GRID)
+    return curves.assign({name: (("vertex", "eps"), array) for name, array in plateaus.items()})
+
+
+def curves_in_time(measured: Separation, returns: Returns, soft: list[tuple[int, ...]], unit: str) -> xr.Dataset:
+    """Return the curves of a soft tree over the levels of a clock, without its plateaus."""
     data: dict[str, Any] = {}
     for name in ("overlap", "within"):
         for suffix, side in SUFFIXES.items():
@@ -268,13 +275,12 @@ def tree_curves(measured: Separation, returns: Returns, soft: list[tuple[int, ..
             retention[:, row] = [getattr(returns.found, side)[:, column] for side in SUFFIXES.values()]
     for name, array in (("decided", decided), ("retention", retention)):
         data |= {name + suffix: (("vertex", "time"), one) for suffix, one in zip(SUFFIXES, array, strict=True)}
-    data |= {name: (("vertex", "eps"), array) for name, array in plateau_curves(measured, EPS_GRID).items()}
     attrs = {
         "overlap_method": measured.overlap.method,
         "within_method": measured.within.method,
         "decided_method": returns.found.method,
         "confidence": 0.95,
-        "time_units": "OU time",
+        "time_units": unit,
     }
     return xr.Dataset(
         data, coords={"vertex": np.arange(len(soft)), "time": measured.times, "eps": EPS_GRID}, attrs=attrs

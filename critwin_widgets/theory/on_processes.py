@@ -15,7 +15,18 @@ from ..engine.separation.levels import LevelSurvey, check_levels
 from ._family import candidate_sets_of, children_of, fold, laminar, parents_of, preorder
 from ._labels import subset_label
 from ._levels import crossings, falls, level_grid
-from ._measures import EPS_GRID, SIDES, SUFFIXES, Returns, Separation, eps_stars, masks_of, pairs_to_measure, separation
+from ._measures import (
+    EPS_GRID,
+    SIDES,
+    SUFFIXES,
+    Returns,
+    Separation,
+    curves_in_time,
+    eps_stars,
+    masks_of,
+    pairs_to_measure,
+    separation,
+)
 from .features import TransitionMatrix, choose_features, curve_data, curves_dataset, feature_groups
 from .times import NEVER_DECIDED, REACHED, UNBOUNDED, Time
 from .tree import MixtureTree
@@ -183,33 +194,9 @@ def level_transitions(process: MixtureProcess, level: Any, n: int, seed: int) ->
 
 
 def _curves(index: IndexSet, measured: Separation, returns: _Returns, soft: list[tuple[int, ...]]) -> xr.Dataset:
-    data: dict[str, Any] = {}
-    for name in ("overlap", "within"):
-        for suffix, side in SUFFIXES.items():
-            data[name + suffix] = (("vertex", "time"), getattr(getattr(measured, name), side).T)
-    shape = (len(soft), len(measured.times))
-    decided, retention = np.full((3, *shape), np.nan), np.ones((3, *shape))
-    children = children_of(parents_of(soft))
-    for row, subset in enumerate(soft):
-        if subset in children:
-            decided[:, row] = returns.split(subset, children[subset])[0].T
-        if row:
-            column = returns.column[subset, soft[0]]
-            retention[:, row] = [getattr(returns.found, side)[:, column] for side in SUFFIXES.values()]
-    for name, array in (("decided", decided), ("retention", retention)):
-        data |= {name + suffix: (("vertex", "time"), one) for suffix, one in zip(SUFFIXES, array, strict=True)}
-    attrs = {
-        "overlap_method": measured.overlap.method,
-        "within_method": measured.within.method,
-        "decided_method": returns.found.method,
-        "confidence": 0.95,
-        "time_units": index.name,
-    }
-    coordinates = {"vertex": np.arange(len(soft)), "time": measured.times, "eps": EPS_GRID}
-    found = xr.Dataset(data, coords=coordinates, attrs=attrs)
-    for name, array in _plateau_levels(index, found, EPS_GRID).items():
-        found[name] = (("vertex", "eps"), array)
-    return found
+    found = curves_in_time(measured, returns, soft, index.name)
+    plateaus = _plateau_levels(index, found, EPS_GRID)
+    return found.assign({name: (("vertex", "eps"), array) for name, array in plateaus.items()})
 
 
 def _plateau_levels(index: IndexSet, curves: xr.Dataset, eps: np.ndarray) -> dict[str, np.ndarray]:

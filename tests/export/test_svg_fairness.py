@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from critwin_widgets.export.colours import PAPER
-from critwin_widgets.export.svg_fairness import page_of
 from critwin_widgets.studies.fairness import fairness
 from critwin_widgets.studies.membership import membership
 from tests.export.conftest import HOSTILE
@@ -68,8 +67,9 @@ def test_labels_are_text(hostile):
     assert "<script" not in svg
     assert "<b>" not in svg
     assert "<script>alert(1)</script>" in texts(svg)
-    page = page_of(svg, hostile.summary())
+    page = hostile._repr_mimebundle_()["text/html"]
     assert "<script" not in page
+    assert "<b>" not in page
     assert "\x00" not in page
 
 
@@ -88,7 +88,8 @@ def test_many_groups_keep_inside(hostile):
 def test_a_notebook_gets_words_and_picture(which, request):
     bundle = request.getfixturevalue(which)._repr_mimebundle_()
     assert bundle["text/plain"] == request.getfixturevalue(which).summary()
-    assert "<svg" in bundle["text/html"]
+    assert "<svg" in bundle["image/svg+xml"]
+    assert "prefers-color-scheme: dark" in bundle["text/html"]
     assert "cannot show" in bundle["text/html"]
 
 
